@@ -1,0 +1,78 @@
+//! What the user declared about restarting, stopping and becoming ready.
+
+use serde::{Deserialize, Serialize};
+
+use crate::signal::Signal;
+
+/// When an instance that ended is started again. Defaults are PM2's, but that a crash loop backs off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RestartPolicy {
+    /// Start again after an exit that nobody asked for.
+    pub autorestart: bool,
+    /// Unstable exits in a row that are allowed; one more and the instance is errored.
+    pub max_restarts: u32,
+    /// A run shorter than this is unstable. Milliseconds.
+    pub min_uptime_ms: u64,
+    /// Fixed pause before every automatic restart. Milliseconds; 0: none.
+    pub restart_delay_ms: u64,
+    /// First pause of the exponential backoff after an unstable exit. Milliseconds.
+    pub backoff_base_ms: u64,
+    /// Longest pause of the backoff. Milliseconds.
+    pub backoff_cap_ms: u64,
+    /// Growth of the pause in percent: 150 means each is half as long again.
+    pub backoff_factor_percent: u32,
+    /// Exit codes after which the instance stays stopped.
+    pub stop_exit_codes: Vec<i32>,
+}
+
+impl Default for RestartPolicy {
+    fn default() -> Self {
+        Self {
+            autorestart: true,
+            max_restarts: 16,
+            min_uptime_ms: 1_000,
+            restart_delay_ms: 0,
+            backoff_base_ms: 100,
+            backoff_cap_ms: 15_000,
+            backoff_factor_percent: 150,
+            stop_exit_codes: Vec::new(),
+        }
+    }
+}
+
+/// How an instance is asked to end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StopPolicy {
+    /// The polite signal.
+    pub kill_signal: Signal,
+    /// After this SIGKILL follows. Milliseconds.
+    pub kill_timeout_ms: u64,
+    /// Signal the whole tree, not only the main process.
+    pub treekill: bool,
+}
+
+impl Default for StopPolicy {
+    fn default() -> Self {
+        Self { kill_signal: Signal::TERM, kill_timeout_ms: 1_600, treekill: true }
+    }
+}
+
+/// When a started instance counts as online.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReadinessPolicy {
+    /// Wait for a readiness message instead of being online as soon as the program runs.
+    pub wait_ready: bool,
+    /// How long to wait for it. Milliseconds.
+    pub listen_timeout_ms: u64,
+    /// Whether passing `listen_timeout` is a failure (else the instance is online then, as under PM2).
+    pub strict: bool,
+}
+
+impl Default for ReadinessPolicy {
+    fn default() -> Self {
+        Self { wait_ready: false, listen_timeout_ms: 3_000, strict: false }
+    }
+}

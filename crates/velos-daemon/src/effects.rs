@@ -1,0 +1,245 @@
+//! What the supervisor wants done, done.
+
+use std::path::PathBuf;
+
+use velos_core::app::AppSpec;
+use velos_core::event::{Event, What};
+use velos_core::instance::{InstanceId, SpawnFailure, SpawnStage, Token};
+use velos_ffi::{CaptureSpec, SpawnSpec, Stream};
+use velos_supervisor::{Effect, Input, Scope};
+
+use crate::control::{CAPTURE_BIT, Capture, Control, capture_failure};
+use crate::link::Packet;
+
+impl Control {
+    pub(crate) fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Spawn { token, instance } => self.spawn_when_captured(token, instance),
+            Effect::Signal { token, signal, scope } => {
+                let scope = match scope {
+                    Scope::Process => velos_ffi::Scope::Process,
+                    Scope::Tree => velos_ffi::Scope::Tree,
+                };
+                // Nobody left to signal: the exit is on its way, or TreeEmpty tells.
+                if let Err(errno) = self.reactor.signal(token.0, signal.0, scope) {
+                    self.log.debug(&mut self.reactor, &format!("signal {signal} to run {}: {errno}", token.0));
+                }
+            }
+            Effect::WatchTree { token } => {
+                if self.reactor.tree_watch(token.0).is_err() {
+                    self.inputs.push(Input::TreeEmpty { token });
+                }
+            }
+            Effect::ForgetProcess { token } => {
+                // Already unknown is what we want.
+                let _ = self.reactor.process_forget(token.0);
+            }
+            Effect::ForgetInstance { instance } => self.forget_instance(instance),
+            Effect::Reply { ticket, outcomes, refused } => self.reply_outcomes(ticket, outcomes, refused),
+            Effect::Record(event) => self.record(&event),
+            Effect::Persist => self.mark_dirty(),
+            Effect::Shutdown => self.shutdown = true,
+        }
+    }
+
+    fn spawn_when_captured(&mut self, token: Token, instance: InstanceId) {
+        match self.captures.get_mut(&instance) {
+            Some(Capture { waiting: None, .. }) => self.spawn(token, instance),
+            Some(Capture { waiting: Some(waiting), .. }) => waiting.push(token),
+            None => self.open_capture(instance, vec![token]),
+        }
+    }
+
+    /// Ask the writer thread for FIFOs and logs; `capture_opened` goes on with the spawns that wait.
+    pub(crate) fn open_capture(&mut self, instance: InstanceId, waiting: Vec<Token>) {
+        let Some(paths) = self.capture_paths(instance) else { return };
+        let token = CAPTURE_BIT | self.fresh_request();
+        let out_fd = self.handover.take_fifo(&format!("{}.out", paths.stem));
+        let err_fd = self.handover.take_fifo(&format!("{}.err", paths.stem));
+        let spec = CaptureSpec {
+            out_fd,
+            err_fd,
+            out_fifo: &paths.out_fifo,
+            err_fifo: &paths.err_fifo,
+            out_log: Some(&paths.out_log),
+            err_log: Some(&paths.err_log),
+            max_bytes: paths.max_bytes,
+            keep: paths.keep,
+        };
+        let opened = self.reactor.capture_open(token, &spec);
+        self.captures.insert(instance, Capture { token, stem: paths.stem, waiting: Some(waiting) });
+        if let Err(errno) = opened {
+            self.capture_opened(instance, errno.0);
+        }
+    }
+
+    pub(crate) fn capture_opened(&mut self, instance: InstanceId, errno: i32) {
+        let Some(capture) = self.captures.get_mut(&instance) else { return };
+        let waiting = capture.waiting.take().unwrap_or_default();
+        if errno == 0 {
+            self.lend_fifos(instance);
+        } else {
+            self.captures.remove(&instance);
+        }
+        for token in waiting {
+            if errno == 0 {
+                self.spawn(token, instance);
+            } else {
+                self.inputs.push(Input::SpawnFailed { token, failure: capture_failure(errno) });
+            }
+        }
+    }
+
+    /// The guardian keeps the FIFOs alive while there is no daemon.
+    fn lend_fifos(&mut self, instance: InstanceId) {
+        for (name, fd) in self.fifos_of(instance) {
+            self.tell_guardian(&Packet::Hold(name), Some(fd));
+        }
+    }
+
+    fn fifos_of(&mut self, instance: InstanceId) -> Vec<(String, RawFd)> {
+        let Some(Capture { token, stem, waiting: None }) = self.captures.get(&instance) else { return Vec::new() };
+        [(Stream::Stdout, "out"), (Stream::Stderr, "err")]
+            .into_iter()
+            .filter_map(|(stream, suffix)| {
+                let fd = self.reactor.capture_fd(*token, stream).ok()?;
+                Some((format!("{stem}.{suffix}"), fd))
+            })
+            .collect()
+    }
+
+    /// Descriptor and name of every FIFO, for an executed successor.
+    pub(crate) fn all_fifos(&mut self) -> Vec<(String, RawFd)> {
+        let instances: Vec<InstanceId> = self.captures.keys().copied().collect();
+        instances.into_iter().flat_map(|instance| self.fifos_of(instance)).collect()
+    }
+
+    fn spawn(&mut self, token: Token, id: InstanceId) {
+        let Some((instance, app)) = self.supervisor.instance(id).zip(self.supervisor.app_of(id)) else { return };
+        // A spawn that waited for its capture may have been called off meanwhile.
+        if instance.token != Some(token) {
+            return;
+        }
+        let environment = environment(&app.spec, token, id, instance.slot, self.home.root());
+        let spec = SpawnSpec {
+            program: app.spec.program.as_bytes(),
+            argv: &app.spec.argv.iter().map(|argument| argument.as_bytes()).collect::<Vec<_>>(),
+            env: &environment,
+            cwd: Some(app.spec.cwd.as_bytes()),
+            capture: self.captures.get(&id).map_or(0, |capture| capture.token),
+        };
+        match self.reactor.spawn(token.0, &spec) {
+            Ok(spawned) => {
+                let pids = self.home.pids().join(format!("{}-{}.pid", app.spec.name.file_stem(), id.0));
+                let pid = spawned.pid;
+                // Only a convenience for scripts: the table is the truth.
+                let text = format!("{pid}\n");
+                let _ = self.reactor.file_put(0, &pids, text.as_bytes(), velos_ffi::FileFlags::PLAIN);
+                self.inputs.push(Input::Spawned { token, pid, start_ticks: spawned.start_ticks });
+            }
+            Err(error) => {
+                let failure = SpawnFailure { stage: stage(error.stage), errno: error.errno.0 };
+                self.inputs.push(Input::SpawnFailed { token, failure });
+            }
+        }
+    }
+
+    fn forget_instance(&mut self, instance: InstanceId) {
+        self.usage.forget(instance);
+        let Some(Capture { token, stem, .. }) = self.captures.remove(&instance) else { return };
+        if let Err(errno) = self.reactor.capture_close(token) {
+            self.log.debug(&mut self.reactor, &format!("close capture of {stem}: {errno}"));
+        }
+        for suffix in ["out", "err"] {
+            self.tell_guardian(&Packet::Release(format!("{stem}.{suffix}")), None);
+        }
+        // A pid file that stays behind names a dead process; the table is the truth.
+        let _ = self.reactor.file_remove(&self.home.pids().join(format!("{stem}.pid")));
+    }
+
+    fn record(&mut self, event: &Event) {
+        if let (What::Transition { to, .. }, Some(instance)) = (&event.what, event.instance)
+            && matches!(to, velos_core::instance::Phase::Stopped | velos_core::instance::Phase::Errored)
+            && let Some(app) = self.supervisor.app_of(instance)
+        {
+            let path = self.home.pids().join(format!("{}-{}.pid", app.spec.name.file_stem(), instance.0));
+            let _ = self.reactor.file_remove(&path);
+        }
+        self.log.event(&mut self.reactor, event);
+        self.broadcast(event);
+    }
+
+    /// Where the output of an instance goes.
+    pub(crate) fn capture_paths(&self, id: InstanceId) -> Option<CapturePaths> {
+        let instance = self.supervisor.instance(id)?;
+        let spec = &self.supervisor.app_of(id)?.spec;
+        let stem = spec.name.file_stem();
+        let number = if spec.instances > 1 { format!("-{}", instance.slot) } else { String::new() };
+        let logs = self.home.logs();
+        let log = |given: &Option<velos_core::raw_string::RawString>, kind: &str| match given {
+            Some(path) => path.as_path().to_path_buf(),
+            None => logs.join(format!("{stem}-{kind}{number}.log")),
+        };
+        let own = format!("{stem}-{}", id.0);
+        Some(CapturePaths {
+            out_fifo: self.home.run().join(format!("{own}.out")),
+            err_fifo: self.home.run().join(format!("{own}.err")),
+            out_log: log(&spec.logs.out, "out"),
+            err_log: log(&spec.logs.err, "error"),
+            max_bytes: spec.logs.max_size_bytes,
+            keep: spec.logs.keep,
+            stem: own,
+        })
+    }
+}
+
+/// See [`Control::capture_paths`].
+#[derive(Debug)]
+pub(crate) struct CapturePaths {
+    /// `<name>-<id>`.
+    pub(crate) stem: String,
+    pub(crate) out_fifo: PathBuf,
+    pub(crate) err_fifo: PathBuf,
+    pub(crate) out_log: PathBuf,
+    pub(crate) err_log: PathBuf,
+    max_bytes: u64,
+    keep: u32,
+}
+
+/// `KEY=VALUE` entries of a child: the declared environment and our own variables, which win.
+fn environment(spec: &AppSpec, token: Token, id: InstanceId, slot: u32, home: &std::path::Path) -> Vec<Vec<u8>> {
+    use std::os::unix::ffi::OsStringExt;
+    let own = [
+        ("VELOS_HOME", home.as_os_str().to_owned().into_vec()),
+        ("VELOS_ID", id.0.to_string().into_bytes()),
+        ("VELOS_INSTANCE_ID", slot.to_string().into_bytes()),
+        ("VELOS_NAME", spec.name.as_str().as_bytes().to_vec()),
+        ("VELOS_RUN", token.0.to_string().into_bytes()),
+        ("NODE_APP_INSTANCE", slot.to_string().into_bytes()),
+    ];
+    let is_own = |key: &[u8]| own.iter().any(|(name, _)| name.as_bytes() == key);
+    let entry = |key: &[u8], value: &[u8]| [key, b"=", value].concat();
+    let mut entries: Vec<Vec<u8>> = spec
+        .env
+        .iter()
+        .filter(|(key, _)| !is_own(key.as_bytes()))
+        .map(|(key, value)| entry(key.as_bytes(), value.as_bytes()))
+        .collect();
+    entries.extend(own.iter().map(|(key, value)| entry(key.as_bytes(), value)));
+    entries
+}
+
+fn stage(stage: velos_ffi::Stage) -> SpawnStage {
+    match stage {
+        velos_ffi::Stage::Fork => SpawnStage::Fork,
+        velos_ffi::Stage::Session => SpawnStage::Session,
+        velos_ffi::Stage::Fds => SpawnStage::Fds,
+        velos_ffi::Stage::Rlimit => SpawnStage::Rlimit,
+        velos_ffi::Stage::Groups => SpawnStage::Groups,
+        velos_ffi::Stage::Gid => SpawnStage::Gid,
+        velos_ffi::Stage::Uid => SpawnStage::Uid,
+        velos_ffi::Stage::Cwd => SpawnStage::Cwd,
+        velos_ffi::Stage::Exec => SpawnStage::Exec,
+        velos_ffi::Stage::Capture => SpawnStage::Capture,
+    }
+}

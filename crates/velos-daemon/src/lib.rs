@@ -1,0 +1,50 @@
+//! The daemon: one loop thread that turns events into inputs, inputs into decisions and decisions into effects.
+//!
+//! Theory of operation. [`run`] prepares the home, takes the lock, binds the socket and forks once: the parent becomes
+//! the [`guardian`], the child the [`control`] loop. The loop waits in the Zig reactor, decodes a batch of events,
+//! feeds the pure supervisor and carries out what it wants done. It never touches a regular file: the reactor's
+//! writer thread does. When the loop's process dies, the guardian forks a new one that inherits every descriptor and
+//! adopts the running processes; when a new binary is to take over, the loop executes it in place.
+
+mod adopt;
+mod boot;
+mod clients;
+mod control;
+mod effects;
+mod guardian;
+mod handover;
+mod home;
+mod journal_log;
+mod link;
+mod processes;
+mod serve;
+mod state_file;
+mod trial;
+mod upgrade;
+mod usage;
+mod view;
+
+use std::path::PathBuf;
+
+/// How `velos daemon` was called.
+#[derive(Debug)]
+pub struct Config {
+    /// `$VELOS_HOME`.
+    pub home: PathBuf,
+    /// Detach: own session, standard streams to `daemon.log`.
+    pub background: bool,
+}
+
+/// Run the daemon until it is shut down. Returns the exit code of the process.
+///
+/// Tells its starter over the descriptor in `VELOS_READY_FD`, when that is set: one byte `R` once the socket listens,
+/// or one line that says why it could not.
+pub fn run(config: &Config) -> i32 {
+    boot::run(config)
+}
+
+/// Prove to the daemon that runs on this home that this binary can take its place (`velos upgrade`), then wait to be
+/// ended by it. Returns the exit code of the process.
+pub fn run_trial(home: &std::path::Path) -> i32 {
+    trial::run(home)
+}

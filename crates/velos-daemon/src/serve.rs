@@ -1,0 +1,367 @@
+//! Requests: what each method does, and how it is answered.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use velos_core::error::{ErrorCode, ErrorReply};
+use velos_core::event::{Event, Verb};
+use velos_core::frame::{self, Message};
+use velos_core::instance::InstanceId;
+use velos_core::protocol::{
+    EventsParams, EventsReply, FlushReply, Hello, InfoReply, ListReply, Lost, Outcome, Outcomes,
+    PROTOCOL_OLDEST, PROTOCOL_VERSION, Refusal, Start, Targets, WhyReply, method,
+};
+use velos_core::raw_string::RawString;
+use velos_supervisor::{Command, Input, Ticket};
+
+use crate::clients::{Subscription, Waiting};
+use crate::control::Control;
+
+/// A `flush` that waits for the writer thread.
+#[derive(Debug)]
+pub(crate) struct Flushing {
+    waiting: Waiting,
+    files: Vec<RawString>,
+    open: u32,
+    errno: i32,
+}
+
+/// What a method answers now, or that the answer comes later.
+enum Answer {
+    Now(Result<Vec<u8>, ErrorReply>),
+    Later,
+}
+
+impl Control {
+    /// One frame of a client.
+    pub(crate) fn frame(&mut self, client: u64, bytes: &[u8]) {
+        match frame::decode(bytes) {
+            Ok(Message::Request { id, method, params }) => {
+                let answer = match self.call(client, id, &method, &params) {
+                    Ok(Answer::Now(result)) => result,
+                    Ok(Answer::Later) => return,
+                    Err(error) => Err(error),
+                };
+                self.send_reply(Waiting { client, message: id }, answer);
+            }
+            Ok(Message::Reply { .. } | Message::Notification { .. }) => {}
+            Err(error) => {
+                self.log.debug(&mut self.reactor, &format!("client {client}: {error}"));
+                // Who does not speak the protocol cannot be answered in it.
+                let _ = self.reactor.ipc_close(client, false);
+            }
+        }
+    }
+
+    fn call(&mut self, client: u64, id: u32, name: &str, params: &[u8]) -> Result<Answer, ErrorReply> {
+        let greeted = self.clients.connected.get(&client).is_some_and(|client| client.greeted);
+        if !greeted && name != method::HELLO {
+            return Err(ErrorReply::new(ErrorCode::Usage, "the first call must be hello"));
+        }
+        match name {
+            method::HELLO => self.greet(client, &decode(params)?).map(now),
+            method::PING => Ok(now(encode(&self.hello()))),
+            method::LIST => Ok(now(self.list())),
+            method::INFO => self.info_of(&decode::<Targets>(params)?.targets).map(now),
+            method::WHY => self.why_of(&decode::<Targets>(params)?.targets).map(now),
+            method::EVENTS => self.past_events(&decode(params)?).map(now),
+            method::SUBSCRIBE => self.subscribe(client, &decode(params)?).map(now),
+            method::UNSUBSCRIBE => {
+                if let Some(client) = self.clients.connected.get_mut(&client) {
+                    client.subscription = None;
+                }
+                Ok(now(encode(&Empty {})))
+            }
+            method::START => self.start(client, id, decode(params)?),
+            method::STOP => self.command_on(client, id, &decode::<Targets>(params)?.targets, Verb::Stop),
+            method::RESTART => self.command_on(client, id, &decode::<Targets>(params)?.targets, Verb::Restart),
+            method::DELETE => self.command_on(client, id, &decode::<Targets>(params)?.targets, Verb::Delete),
+            method::FLUSH => self.flush(client, id, &decode::<Targets>(params)?.targets),
+            method::SHUTDOWN => {
+                self.command(client, id, Command::Shutdown { forget: true });
+                Ok(Answer::Later)
+            }
+            method::UPGRADE => {
+                self.begin_upgrade(Waiting { client, message: id }, &decode(params)?)?;
+                Ok(Answer::Later)
+            }
+            method::TRIAL_STATE => self.trial_state(client).map(now),
+            method::TRIAL_READY => self.trial_ready(client, &decode(params)?).map(now),
+            _ => Err(ErrorReply::new(ErrorCode::NotFound, format!("no method \"{name}\""))
+                .hint("docs/protocol.md lists the methods")),
+        }
+    }
+
+    fn greet(&mut self, client: u64, hello: &Hello) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
+        if hello.version < PROTOCOL_OLDEST || hello.oldest > PROTOCOL_VERSION {
+            let message = format!(
+                "the client speaks protocol {} to {}, this daemon ({}) speaks {PROTOCOL_OLDEST} to {PROTOCOL_VERSION}",
+                hello.oldest,
+                hello.version,
+                velos_core::VERSION
+            );
+            return Err(ErrorReply::new(ErrorCode::Version, message)
+                .hint("swap the daemon's binary with `velos upgrade`; nothing stops"));
+        }
+        let mut reply = self.hello();
+        reply.version = hello.version.min(PROTOCOL_VERSION);
+        if let Some(client) = self.clients.connected.get_mut(&client) {
+            client.greeted = true;
+            client.name = hello.client.chars().filter(|c| !c.is_control()).take(64).collect();
+        }
+        Ok(encode(&reply))
+    }
+
+    fn list(&mut self) -> Result<Vec<u8>, ErrorReply> {
+        self.sample(None);
+        let ids: Vec<InstanceId> = self.supervisor.instances().map(|instance| instance.id).collect();
+        encode(&ListReply { instances: ids.into_iter().filter_map(|id| self.summary(id)).collect() })
+    }
+
+    fn info_of(&mut self, targets: &[String]) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
+        let ids = self.resolve(targets)?;
+        self.sample(Some(&ids));
+        Ok(encode(&InfoReply { instances: ids.into_iter().filter_map(|id| self.info(id)).collect() }))
+    }
+
+    fn why_of(&mut self, targets: &[String]) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
+        let ids = self.resolve(targets)?;
+        self.sample(Some(&ids));
+        Ok(encode(&WhyReply { instances: ids.into_iter().filter_map(|id| self.why(id)).collect() }))
+    }
+
+    fn start(&mut self, client: u64, id: u32, start: Start) -> Result<Answer, ErrorReply> {
+        if start.apps.is_empty() {
+            return self.command_on(client, id, &start.targets, Verb::Start);
+        }
+        if !start.targets.is_empty() {
+            return Err(ErrorReply::new(ErrorCode::Usage, "start takes apps or targets, not both"));
+        }
+        for app in &start.apps {
+            check_app(app)?;
+        }
+        self.command(client, id, Command::Add(start.apps));
+        Ok(Answer::Later)
+    }
+
+    fn command_on(&mut self, client: u64, id: u32, targets: &[String], verb: Verb) -> Result<Answer, ErrorReply> {
+        if targets.is_empty() {
+            return Err(ErrorReply::new(ErrorCode::Usage, "no target given").hint("name an app, an id, or all"));
+        }
+        let ids = self.resolve(targets)?;
+        let command = match verb {
+            Verb::Start => Command::Start(ids),
+            Verb::Stop => Command::Stop(ids),
+            Verb::Restart => Command::Restart(ids),
+            Verb::Delete => Command::Delete(ids),
+            Verb::Shutdown => Command::Shutdown { forget: true },
+        };
+        self.command(client, id, command);
+        Ok(Answer::Later)
+    }
+
+    fn command(&mut self, client: u64, id: u32, command: Command) {
+        let ticket = self.clients.ticket(client, id);
+        let by = self.clients.describe(client);
+        self.inputs.push(Input::Command { ticket, by, command });
+    }
+
+    pub(crate) fn shutdown_by_signal(&mut self, number: i32) {
+        let ticket = self.clients.internal_ticket();
+        let by = velos_core::signal::Signal(number).to_string();
+        self.inputs.push(Input::Command { ticket, by, command: Command::Shutdown { forget: false } });
+    }
+
+    /// The supervisor settled a command.
+    pub(crate) fn reply_outcomes(&mut self, ticket: Ticket, mut outcomes: Vec<Outcome>, refused: Vec<Refusal>) {
+        let Some(waiting) = self.clients.settle(ticket) else { return };
+        for outcome in &mut outcomes {
+            outcome.err_log = self.capture_paths(outcome.id).map(|paths| paths.err_log.into());
+        }
+        self.send_reply(waiting, encode(&Outcomes { instances: outcomes, refused }));
+    }
+
+    fn flush(&mut self, client: u64, id: u32, targets: &[String]) -> Result<Answer, ErrorReply> {
+        let ids = if targets.is_empty() {
+            self.supervisor.instances().map(|instance| instance.id).collect()
+        } else {
+            self.resolve(targets)?
+        };
+        let request = self.fresh_request();
+        let waiting = Waiting { client, message: id };
+        let mut flushing = Flushing { waiting, files: Vec::new(), open: 0, errno: 0 };
+        for id in ids {
+            let (Some(capture), Some(paths)) = (self.captures.get(&id), self.capture_paths(id)) else { continue };
+            if self.reactor.capture_flush(capture.token, request).is_ok() {
+                flushing.open += 1;
+                flushing.files.extend([paths.out_log.into(), paths.err_log.into()]);
+            }
+        }
+        if flushing.open == 0 {
+            return Ok(now(encode(&FlushReply::default())));
+        }
+        self.flushes.insert(request, flushing);
+        Ok(Answer::Later)
+    }
+
+    pub(crate) fn flushed(&mut self, request: u64, errno: i32) {
+        let Some(flushing) = self.flushes.get_mut(&request) else { return };
+        flushing.open = flushing.open.saturating_sub(1);
+        if errno != 0 {
+            flushing.errno = errno;
+        }
+        if flushing.open > 0 {
+            return;
+        }
+        let Some(done) = self.flushes.remove(&request) else { return };
+        let answer = if done.errno == 0 {
+            encode(&FlushReply { files: done.files })
+        } else {
+            let reason = std::io::Error::from_raw_os_error(done.errno);
+            Err(ErrorReply::new(ErrorCode::Failed, format!("cannot empty the logs: {reason}")))
+        };
+        self.send_reply(done.waiting, answer);
+    }
+
+    fn past_events(&mut self, params: &EventsParams) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
+        let only = self.only(&params.targets)?;
+        let journal = self.supervisor.events();
+        let since = params.since.unwrap_or(0);
+        let wanted = journal.iter().filter(|event| event.sequence > since && concerns(event, &only));
+        let mut events: Vec<Event> = wanted.cloned().collect();
+        if params.limit > 0 {
+            events.drain(..events.len().saturating_sub(params.limit as usize));
+        }
+        Ok(encode(&EventsReply { events, newest: journal.newest(), oldest: journal.oldest() }))
+    }
+
+    fn subscribe(&mut self, client: u64, params: &EventsParams) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
+        let instances = self.only(&params.targets)?;
+        let newest = self.supervisor.events().newest();
+        let sent = params.since.unwrap_or(newest);
+        let behind = sent < newest;
+        if let Some(connected) = self.clients.connected.get_mut(&client) {
+            connected.subscription = Some(Subscription { instances, sent, behind });
+        }
+        if behind {
+            self.catch_up(client);
+        }
+        Ok(encode(&Empty {}))
+    }
+
+    fn only(&self, targets: &[String]) -> Result<Vec<InstanceId>, ErrorReply> {
+        if targets.is_empty() { Ok(Vec::new()) } else { self.resolve(targets) }
+    }
+
+    /// Tell everybody who follows.
+    pub(crate) fn broadcast(&mut self, event: &Event) {
+        let Ok(bytes) = frame::encode_notification(method::NOTIFY_EVENT, event) else { return };
+        for (client, connected) in &mut self.clients.connected {
+            let Some(subscription) = &mut connected.subscription else { continue };
+            if subscription.behind || !concerns(event, &subscription.instances) {
+                continue;
+            }
+            match self.reactor.ipc_send(*client, &bytes) {
+                Ok(()) => subscription.sent = event.sequence,
+                Err(_) => subscription.behind = true,
+            }
+        }
+    }
+
+    /// A slow client has read: what is still kept follows, and how much is not.
+    pub(crate) fn catch_up(&mut self, client: u64) {
+        let Some(connected) = self.clients.connected.get_mut(&client) else { return };
+        let Some(subscription) = &mut connected.subscription else { return };
+        let journal = self.supervisor.events();
+        let lost = journal.oldest().saturating_sub(subscription.sent + 1);
+        if lost > 0 {
+            let notice = frame::encode_notification(method::NOTIFY_LOST, &Lost { count: lost });
+            if notice.is_ok_and(|bytes| self.reactor.ipc_send(client, &bytes).is_err()) {
+                return;
+            }
+            subscription.sent += lost;
+        }
+        let sent = subscription.sent;
+        for event in journal.iter().filter(|event| event.sequence > sent) {
+            if concerns(event, &subscription.instances) {
+                let bytes = frame::encode_notification(method::NOTIFY_EVENT, event);
+                if bytes.is_ok_and(|bytes| self.reactor.ipc_send(client, &bytes).is_err()) {
+                    return;
+                }
+            }
+            subscription.sent = event.sequence;
+        }
+        subscription.behind = false;
+    }
+
+    pub(crate) fn send_reply(&mut self, to: Waiting, result: Result<Vec<u8>, ErrorReply>) {
+        let bytes = match frame::encode_reply(to.message, result) {
+            Ok(bytes) => bytes,
+            Err(error) => return self.log.line(&mut self.reactor, &format!("cannot encode a reply: {error}")),
+        };
+        match self.reactor.ipc_send(to.client, &bytes) {
+            // Gone: nobody to tell.
+            Ok(()) | Err(velos_ffi::Errno(nix::libc::ESRCH)) => {}
+            Err(errno) => {
+                self.log.debug(&mut self.reactor, &format!("client {} does not read: {errno}", to.client));
+                // A reply must not be skipped silently, so the connection ends.
+                let _ = self.reactor.ipc_close(to.client, false);
+            }
+        }
+    }
+}
+
+/// An empty map.
+#[derive(Debug, Serialize)]
+struct Empty {}
+
+fn now(result: Result<Vec<u8>, ErrorReply>) -> Answer {
+    Answer::Now(result)
+}
+
+fn concerns(event: &Event, instances: &[InstanceId]) -> bool {
+    instances.is_empty() || event.instance.is_some_and(|instance| instances.contains(&instance))
+}
+
+fn decode<T: DeserializeOwned>(params: &[u8]) -> Result<T, ErrorReply> {
+    frame::params(params)
+        .map_err(|error| ErrorReply::new(ErrorCode::Usage, format!("the params cannot be read: {error}")))
+}
+
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, ErrorReply> {
+    rmp_serde::to_vec_named(value)
+        .map_err(|error| ErrorReply::new(ErrorCode::Internal, format!("the result cannot be encoded: {error}")))
+}
+
+/// What no later step would refuse with a good reason.
+fn check_app(app: &velos_core::app::AppSpec) -> Result<(), ErrorReply> {
+    let name = app.name.as_str();
+    let usage = |text: String| Err(ErrorReply::new(ErrorCode::Usage, text));
+    if app.argv.is_empty() {
+        return usage(format!("app \"{name}\" has an empty argv; argv[0] is the program's name"));
+    }
+    if app.instances == 0 || app.instances > 4096 {
+        return usage(format!("app \"{name}\" wants {} instances, 1 to 4096 are possible", app.instances));
+    }
+    for (what, path) in [("program", &app.program), ("cwd", &app.cwd)] {
+        if !app_path_ok(path) {
+            return usage(format!("{what} of app \"{name}\" must be an absolute path without NUL bytes"));
+        }
+    }
+    for path in [&app.logs.out, &app.logs.err].into_iter().flatten() {
+        if !app_path_ok(path) {
+            return usage(format!("log files of app \"{name}\" must be absolute paths without NUL bytes"));
+        }
+    }
+    let words = app.argv.iter().chain(app.env.keys()).chain(app.env.values());
+    if words.into_iter().any(RawString::has_nul) {
+        return usage(format!("an argument or variable of app \"{name}\" has a NUL byte, which no program can get"));
+    }
+    if let Some(key) = app.env.keys().find(|key| key.is_empty() || key.as_bytes().contains(&b'=')) {
+        return usage(format!("app \"{name}\" has a variable with the impossible name {key:?}"));
+    }
+    Ok(())
+}
+
+fn app_path_ok(path: &RawString) -> bool {
+    path.as_bytes().first() == Some(&b'/') && !path.has_nul()
+}
