@@ -1,0 +1,107 @@
+//! What belongs to a run: descendants, process group, session, and strays that carry `VELOS_RUN` in their environment.
+//!
+//! One pass over the process table collects (pid, parent, group, session); membership spreads from the leader.
+//! Environments are read only of processes that some subreaper or init has taken in, since only those can have strayed.
+
+const std = @import("std");
+const builtin = @import("builtin");
+const sys = @import("sys.zig");
+const procfs = @import("procfs.zig");
+
+/// Processes of a machine that one pass looks at.
+pub const table_max = 32 * 1024;
+
+pub const Entry = struct {
+    pid: i32,
+    parent: i32,
+    group: i32,
+    session: i32,
+    zombie: bool,
+    member: bool = false,
+};
+
+pub const Run = struct {
+    token: u64,
+    /// The main process, alive or not: its number is also that of the group and the session.
+    leader: i32,
+};
+
+/// Members that are alive, deepest last to first is not promised; `out` bounds how many. Returns how many there are in `out`.
+pub fn members(run: Run, out: []i32) usize {
+    const memory = sys.map(table_max * @sizeOf(Entry)) orelse return 0;
+    defer sys.unmap(memory);
+    const entries: [*]Entry = @ptrCast(@alignCast(memory.ptr));
+    const table = entries[0..procfs.read_table(entries[0..table_max])];
+    mark(table, run);
+    var n: usize = 0;
+    // Younger processes tend to have higher numbers: backwards, children come before their parents.
+    var index = table.len;
+    while (index > 0 and n < out.len) {
+        index -= 1;
+        const entry = table[index];
+        if (!entry.member or entry.zombie) continue;
+        out[n] = entry.pid;
+        n += 1;
+    }
+    return n;
+}
+
+fn mark(table: []Entry, run: Run) void {
+    for (table) |*entry| {
+        if (entry.pid == run.leader or entry.group == run.leader or entry.session == run.leader) {
+            entry.member = true;
+        } else if (is_taken_in(table, entry.parent) and procfs.carries_run(entry.pid, run.token)) {
+            entry.member = true;
+        }
+    }
+    // Membership passes from parent to child; a child may stand before its parent in the table.
+    var changed = true;
+    while (changed) {
+        changed = false;
+        for (table) |*entry| {
+            if (entry.member or !parent_is_member(table, entry.parent)) continue;
+            entry.member = true;
+            changed = true;
+        }
+    }
+}
+
+/// Init, our parent (the guardian, a subreaper) and we ourselves take in orphans.
+fn is_taken_in(table: []const Entry, parent: i32) bool {
+    if (parent <= 1) return true;
+    const own = procfs.own_pid();
+    if (parent == own or parent == procfs.parent_pid()) return true;
+    // A subreaper elsewhere (a user's systemd) is a session leader's kin we cannot know: its own parent is init.
+    const entry = find(table, parent) orelse return true;
+    return entry.parent <= 1 and entry.session == entry.pid;
+}
+
+fn parent_is_member(table: []const Entry, parent: i32) bool {
+    const entry = find(table, parent) orelse return false;
+    return entry.member;
+}
+
+/// The table is in ascending order of pid, as the kernel lists it.
+fn find(table: []const Entry, pid: i32) ?*const Entry {
+    var low: usize = 0;
+    var high = table.len;
+    while (low < high) {
+        const middle = (low + high) / 2;
+        if (table[middle].pid < pid) low = middle + 1 else high = middle;
+    }
+    return if (low < table.len and table[low].pid == pid) &table[low] else null;
+}
+
+test "descendants, group and session belong, strangers do not" {
+    var table = [_]Entry{
+        .{ .pid = 1, .parent = 0, .group = 1, .session = 1, .zombie = false },
+        .{ .pid = 90, .parent = 100, .group = 90, .session = 90, .zombie = false },
+        .{ .pid = 100, .parent = 50, .group = 100, .session = 100, .zombie = false },
+        .{ .pid = 101, .parent = 1, .group = 100, .session = 100, .zombie = false },
+        .{ .pid = 102, .parent = 90, .group = 102, .session = 102, .zombie = false },
+        .{ .pid = 200, .parent = 60, .group = 200, .session = 200, .zombie = false },
+    };
+    mark(&table, .{ .token = std.math.maxInt(u64), .leader = 100 });
+    const expected = [_]bool{ false, true, true, true, true, false };
+    for (table, expected) |entry, member| try std.testing.expectEqual(member, entry.member);
+}

@@ -1,0 +1,34 @@
+//! Start a program: everything is prepared here, so that nothing clever happens between fork and exec.
+
+const std = @import("std");
+const builtin = @import("builtin");
+const abi = @import("abi.zig");
+const sys = @import("sys.zig");
+
+const platform = switch (builtin.os.tag) {
+    .linux => @import("spawn/linux.zig"),
+    else => @compileError("this platform is not supported"),
+};
+
+/// What the child does, with every pointer resolved.
+pub const Plan = struct {
+    spec: *const abi.SpawnSpec,
+    stdin: i32,
+    stdout: i32,
+    stderr: i32,
+};
+
+/// Written by the child when a step failed.
+pub const Failure = struct {
+    stage: abi.Stage = .none,
+    errno: i32 = 0,
+};
+
+pub const Child = struct {
+    pid: i32,
+    /// Linux: refers to this very process; elsewhere -1.
+    pidfd: i32,
+};
+
+pub const Launcher = platform.Launcher;
+

@@ -1,0 +1,138 @@
+//! Linux: a clone that shares memory until exec (as vfork does), on a stack of its own, with a pidfd.
+//!
+//! The parent is suspended until the child has executed or ended, so the child may use the parent's memory for its
+//! report and needs no pipe. Only raw system calls run in the child: no libc, no allocation, no look-up.
+
+const std = @import("std");
+const linux = std.os.linux;
+const abi = @import("../abi.zig");
+const sys = @import("../sys.zig");
+const spawn = @import("../spawn.zig");
+
+const stack_bytes = 64 << 10;
+
+pub const Launcher = struct {
+    stack: []align(std.heap.page_size_min) u8,
+
+    pub fn init() ?Launcher {
+        return .{ .stack = sys.map(stack_bytes) orelse return null };
+    }
+
+    pub fn deinit(launcher: *Launcher) void {
+        sys.unmap(launcher.stack);
+    }
+
+    /// 0 once execve succeeded; else -errno with the stage in `failure`, and no process is left.
+    pub fn launch(launcher: *Launcher, plan: *const spawn.Plan, failure: *spawn.Failure, out: *spawn.Child) i32 {
+        var order: Order = .{ .plan = plan, .failure = failure };
+        // No handler of ours may run in the child while it shares our memory.
+        var all: linux.sigset_t = @splat(std.math.maxInt(c_ulong));
+        var before: linux.sigset_t = undefined;
+        _ = linux.sigprocmask(linux.SIG.BLOCK, &all, &before);
+        defer _ = linux.sigprocmask(linux.SIG.SETMASK, &before, null);
+
+        var pidfd: i32 = -1;
+        const flags = linux.CLONE.VM | linux.CLONE.VFORK | linux.CLONE.PIDFD | @intFromEnum(linux.SIG.CHLD);
+        const top = @intFromPtr(launcher.stack.ptr) + launcher.stack.len;
+        const rc = linux.clone(child_main, top, flags, @intFromPtr(&order), &pidfd, 0, null);
+        if (linux.errno(rc) != .SUCCESS) {
+            failure.* = .{ .stage = .fork, .errno = @intFromEnum(linux.errno(rc)) };
+            return -failure.errno;
+        }
+        const pid: i32 = @intCast(rc);
+        if (failure.stage != .none) {
+            var info: linux.siginfo_t = undefined;
+            _ = linux.waitid(.PIDFD, pidfd, &info, linux.W.EXITED, null);
+            sys.close(pidfd);
+            return -failure.errno;
+        }
+        out.* = .{ .pid = pid, .pidfd = pidfd };
+        return 0;
+    }
+};
+
+const Order = struct {
+    plan: *const spawn.Plan,
+    failure: *spawn.Failure,
+};
+
+fn child_main(argument: usize) callconv(.c) u8 {
+    const order: *Order = @ptrFromInt(argument);
+    order.failure.* = run(order.plan);
+    linux.exit(127);
+}
+
+/// Returns only when a step failed.
+fn run(plan: *const spawn.Plan) spawn.Failure {
+    const spec = plan.spec;
+    reset_signals();
+    if (failed(linux.setsid())) |errno| return .{ .stage = .session, .errno = errno };
+    if (redirect(plan)) |errno| return .{ .stage = .fds, .errno = errno };
+    if (spec.rlimits) |limits| for (limits[0..spec.rlimits_len]) |limit| {
+        const value: linux.rlimit = .{ .cur = limit.soft, .max = limit.hard };
+        const rc = linux.prlimit(0, @enumFromInt(limit.resource), &value, null);
+        if (failed(rc)) |errno| return .{ .stage = .rlimit, .errno = errno };
+    };
+    if (spec.flags & abi.spawn_flag.has_nice != 0) {
+        const rc = linux.syscall3(.setpriority, 0, 0, @bitCast(@as(isize, spec.nice)));
+        if (failed(rc)) |errno| return .{ .stage = .rlimit, .errno = errno };
+    }
+    if (drop_privileges(spec)) |failure| return failure;
+    if (spec.flags & abi.spawn_flag.has_umask != 0) _ = linux.syscall1(.umask, spec.umask);
+    if (spec.cwd) |cwd| {
+        if (failed(linux.chdir(cwd))) |errno| return .{ .stage = .cwd, .errno = errno };
+    }
+    const rc = linux.execve(spec.path.?, spec.argv.?, spec.envp.?);
+    return .{ .stage = .exec, .errno = failed(rc) orelse 0 };
+}
+
+/// Groups, then gid, then uid: the order in which each still may.
+fn drop_privileges(spec: *const abi.SpawnSpec) ?spawn.Failure {
+    const has = spec.flags;
+    if (has & abi.spawn_flag.has_groups != 0) {
+        const rc = linux.setgroups(spec.groups_len, spec.groups orelse @ptrFromInt(@alignOf(u32)));
+        if (failed(rc)) |errno| return .{ .stage = .groups, .errno = errno };
+    }
+    if (has & abi.spawn_flag.has_gid != 0) {
+        if (failed(linux.syscall3(.setresgid, spec.gid, spec.gid, spec.gid))) |errno|
+            return .{ .stage = .gid, .errno = errno };
+    }
+    if (has & abi.spawn_flag.has_uid != 0) {
+        if (failed(linux.syscall3(.setresuid, spec.uid, spec.uid, spec.uid))) |errno|
+            return .{ .stage = .uid, .errno = errno };
+    }
+    if (has & abi.spawn_flag.no_new_privs != 0) {
+        const rc = linux.prctl(@intFromEnum(linux.PR.SET_NO_NEW_PRIVS), 1, 0, 0, 0);
+        if (failed(rc)) |errno| return .{ .stage = .uid, .errno = errno };
+    }
+    return null;
+}
+
+/// Every signal to its default, none blocked: an ignored SIGINT would be inherited through exec.
+fn reset_signals() void {
+    var default: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.DFL }, .mask = @splat(0), .flags = 0 };
+    var number: u32 = 1;
+    while (number <= 64) : (number += 1) {
+        // KILL and STOP refuse, which is as it should be.
+        _ = linux.syscall4(.rt_sigaction, number, @intFromPtr(&default), 0, linux.NSIG / 8);
+    }
+    const none: linux.sigset_t = @splat(0);
+    _ = linux.sigprocmask(linux.SIG.SETMASK, &none, null);
+}
+
+fn redirect(plan: *const spawn.Plan) ?i32 {
+    // The originals are all above 2 (the daemon keeps 0 to 2 open), so no step overwrites what a later one needs.
+    const wanted = [3]i32{ plan.stdin, plan.stdout, plan.stderr };
+    for (wanted, 0..) |fd, target| {
+        if (failed(linux.dup2(fd, @intCast(target)))) |errno| return errno;
+    }
+    const rc = linux.close_range(3, std.math.maxInt(i32), .{ .UNSHARE = false, .CLOEXEC = false });
+    const errno = failed(rc) orelse return null;
+    // Linux before 5.9: every descriptor of ours is close-on-exec anyway.
+    return if (errno == @intFromEnum(linux.E.NOSYS)) null else errno;
+}
+
+fn failed(rc: usize) ?i32 {
+    const errno = linux.errno(rc);
+    return if (errno == .SUCCESS) null else @intFromEnum(errno);
+}

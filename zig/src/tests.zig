@@ -1,0 +1,17 @@
+//! Every module with tests.
+
+test {
+    _ = @import("abi.zig");
+    _ = @import("sys.zig");
+    _ = @import("pool.zig");
+    _ = @import("event_queue.zig");
+    _ = @import("poller.zig");
+    _ = @import("procfs.zig");
+    _ = @import("sys/procfs_linux.zig");
+    _ = @import("signal_tree.zig");
+    _ = @import("sample.zig");
+    _ = @import("capture/index.zig");
+    _ = @import("capture/fifo.zig");
+    _ = @import("reactor.zig");
+    _ = @import("scenarios.zig");
+}
