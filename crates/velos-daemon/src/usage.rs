@@ -58,21 +58,21 @@ impl UsageCache {
             return;
         }
         for ((id, identity, started_ns), sample) in stale.into_iter().zip(&self.buffer) {
-            if sample.error != 0 {
+            if !sample.is_ok() {
                 self.readings.remove(id);
                 continue;
             }
             let before = self.readings.get(id).filter(|reading| reading.identity == *identity);
             let (since_ns, cpu_before) = before.map_or((*started_ns, 0), |reading| (reading.at_ns, reading.cpu_ns));
             let elapsed = now_ns.saturating_sub(since_ns).max(1);
-            let share = u128::from(sample.cpu_ns.saturating_sub(cpu_before)) * 10_000 / u128::from(elapsed);
+            let share = u128::from(sample.cpu_ns().saturating_sub(cpu_before)) * 10_000 / u128::from(elapsed);
             let usage = Usage {
                 cpu_centipercent: u32::try_from(share).unwrap_or(u32::MAX),
-                rss_bytes: sample.rss_bytes,
-                processes: sample.processes,
-                threads: sample.threads,
+                rss_bytes: sample.rss_bytes(),
+                processes: sample.processes(),
+                threads: sample.threads(),
             };
-            let reading = Reading { identity: *identity, at_ns: now_ns, cpu_ns: sample.cpu_ns, usage };
+            let reading = Reading { identity: *identity, at_ns: now_ns, cpu_ns: sample.cpu_ns(), usage };
             self.readings.insert(*id, reading);
         }
     }
