@@ -1,0 +1,193 @@
+//! What can be typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A process manager for people and for AI agents
+#[derive(Debug, Parser)]
+#[command(name = "velos", disable_version_flag = true, disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// Print one JSON document instead of text
+    #[arg(long, visible_alias = "json", global = true)]
+    pub(crate) machine: bool,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    pub(crate) color: Color,
+    /// Print nothing when all goes well
+    #[arg(long, short = 's', visible_alias = "silent", global = true)]
+    pub(crate) quiet: bool,
+    /// Print versions of the binary and of the running daemon
+    #[arg(long, short = 'V')]
+    pub(crate) version: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start scripts, programs or shell commands, or apps that are known
+    Start(Start),
+    /// Stop apps and keep them in the list
+    Stop(Targets),
+    /// Stop and start apps
+    Restart(Targets),
+    /// Stop apps and forget them; their logs stay
+    #[command(visible_alias = "del")]
+    Delete(Targets),
+    /// Show all apps
+    #[command(visible_aliases = ["ls", "l", "ps", "status"])]
+    List,
+    /// Show everything about apps
+    #[command(visible_aliases = ["show", "describe"], alias = "desc")]
+    Info(Targets),
+    /// Explain why apps are as they are: what happened, who asked, what comes next
+    Why(Targets),
+    /// Show what apps printed
+    #[command(visible_alias = "log")]
+    Logs(Logs),
+    /// Empty the logs of apps, or of all
+    Flush(OptionalTargets),
+    /// Show what happened to apps and daemon
+    Events(Events),
+    /// Ask the daemon whether it is well, starting it if needed
+    Ping,
+    /// Stop and forget all apps and end the daemon
+    Kill,
+    /// Swap the binary of the running daemon; no app stops
+    Upgrade(Upgrade),
+    /// Run the daemon in the foreground
+    Daemon(Daemon),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Targets {
+    /// Names, ids, name:instance, ns:NAMESPACE, all, /regex/ or globs
+    #[arg(required = true, value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OptionalTargets {
+    /// Names, ids, name:instance, ns:NAMESPACE, all, /regex/ or globs
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    /// Scripts, programs, "shell commands", or apps that are known
+    #[arg(required = true, value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// Name of the app [default: file name without its extension]
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Group of the app
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) namespace: String,
+    /// Working directory [default: the current one]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cwd: Option<String>,
+    /// Program that runs the script, or "none" [default: by shebang or extension]
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) interpreter: Option<String>,
+    /// Arguments of the interpreter, before the script
+    #[arg(long, visible_alias = "node-args", value_name = "ARGS", allow_hyphen_values = true)]
+    pub(crate) interpreter_args: Option<String>,
+    /// Set an environment variable (may be given several times)
+    #[arg(long = "env", short = 'e', value_name = "KEY=VALUE")]
+    pub(crate) env: Vec<String>,
+    /// Number of instances
+    #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) instances: u32,
+    /// Time between the stop signal and SIGKILL: 1600ms, 3s, ... (a bare number is ms)
+    #[arg(long, short, value_name = "TIME")]
+    pub(crate) kill_timeout: Option<String>,
+    /// Signal that asks the app to stop [default: SIGTERM]
+    #[arg(long, value_name = "SIGNAL")]
+    pub(crate) kill_signal: Option<String>,
+    /// Do not start it again when it ends
+    #[arg(long)]
+    pub(crate) no_autorestart: bool,
+    /// Unstable exits in a row before it is given up
+    #[arg(long, value_name = "N")]
+    pub(crate) max_restarts: Option<u32>,
+    /// A shorter run is unstable: 1s, 500ms, ...
+    #[arg(long, value_name = "TIME")]
+    pub(crate) min_uptime: Option<String>,
+    /// Pause before each automatic restart
+    #[arg(long, value_name = "TIME")]
+    pub(crate) restart_delay: Option<String>,
+    /// Exit codes after which it stays stopped
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub(crate) stop_exit_codes: Vec<i32>,
+    /// File for standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<String>,
+    /// File for standard error
+    #[arg(long, value_name = "FILE")]
+    pub(crate) error: Option<String>,
+    /// Arguments of the script
+    #[arg(last = true, value_name = "ARGS")]
+    pub(crate) args: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Names, ids, name:instance, ns:NAMESPACE, all, /regex/ or globs [default: all]
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// Go on as the logs grow (the default on a terminal)
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Print and end (the default elsewhere)
+    #[arg(long, conflicts_with = "follow")]
+    pub(crate) nostream: bool,
+    /// How many lines of the past
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 15)]
+    pub(crate) lines: usize,
+    /// Only standard error
+    #[arg(long)]
+    pub(crate) err: bool,
+    /// Only standard output
+    #[arg(long, conflicts_with = "err")]
+    pub(crate) out: bool,
+    /// The bytes as they were written, without time and name
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Events {
+    /// Only of these
+    #[arg(value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// Go on as things happen
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only events after this sequence number
+    #[arg(long, value_name = "SEQUENCE")]
+    pub(crate) since: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Upgrade {
+    /// The new binary [default: this one]
+    #[arg(value_name = "PATH")]
+    pub(crate) path: Option<std::path::PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Daemon {
+    /// Detach from the terminal
+    #[arg(long)]
+    pub(crate) background: bool,
+    /// Prove to the running daemon that this binary can take its place
+    #[arg(long, hide = true)]
+    pub(crate) trial: bool,
+}

@@ -1,0 +1,99 @@
+//! `velos info`
+
+use velos_core::protocol::{InfoReply, InstanceInfo, Targets as Params, method};
+use velos_core::raw_string::RawString;
+use velos_core::units::{short_bytes, short_duration};
+
+use crate::args::Targets;
+
+pub(crate) fn run(context: &super::Context, targets: &Targets) -> super::Result {
+    let mut client = context.daemon()?;
+    let mut info: InfoReply = client.call(method::INFO, &Params { targets: targets.targets.clone() })?;
+    for instance in &mut info.instances {
+        mask(instance);
+    }
+    if context.machine {
+        crate::output::print_json(&info.instances)?;
+    } else {
+        let text: Vec<String> = info.instances.iter().map(describe).collect();
+        context.say(&text.join("\n"))?;
+    }
+    Ok(0)
+}
+
+/// Values whose name looks secret are never shown.
+fn mask(instance: &mut InstanceInfo) {
+    for (key, value) in &mut instance.spec.env {
+        if looks_secret(&key.to_text()) {
+            *value = RawString::from("***");
+        }
+    }
+}
+
+fn looks_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"].iter().any(|word| name.contains(word)) || name.ends_with("KEY")
+}
+
+fn describe(info: &InstanceInfo) -> String {
+    let (one, spec) = (&info.summary, &info.spec);
+    let words: Vec<String> = spec.argv.iter().skip(1).map(RawString::to_text).collect();
+    let mut rows: Vec<(&str, String)> = vec![
+        ("name", one.name.clone()),
+        ("id", one.id.0.to_string()),
+        ("instance", one.slot.to_string()),
+        ("namespace", one.namespace.clone()),
+        ("status", one.phase.status().to_owned()),
+        ("pid", one.pid.map_or("-".to_owned(), |pid| pid.to_string())),
+        ("user", one.user.clone()),
+        ("uptime", one.uptime_ms.map_or("-".to_owned(), short_duration)),
+        ("restarts", one.restarts.to_string()),
+        ("unstable exits", info.unstable.to_string()),
+        ("script", spec.script.to_text()),
+        ("interpreter", spec.interpreter.clone().unwrap_or_else(|| "none".to_owned())),
+        ("program", spec.program.to_text()),
+        ("arguments", words.join(" ")),
+        ("cwd", spec.cwd.to_text()),
+        ("out log", one.out_log.to_text()),
+        ("error log", one.err_log.to_text()),
+        ("captured", short_bytes(info.captured_bytes)),
+        ("stop", format!("{}, SIGKILL after {} ms", spec.stop.kill_signal, spec.stop.kill_timeout_ms)),
+        ("autorestart", spec.restart.autorestart.to_string()),
+    ];
+    if let Some(bytes) = one.rss_bytes {
+        let processes = info.processes.unwrap_or(1);
+        rows.push(("memory", format!("{} in {processes} processes, {} threads", short_bytes(bytes), info.threads.unwrap_or(1))));
+    }
+    if let Some(cpu) = one.cpu_centipercent {
+        rows.push(("cpu", format!("{}.{}%", cpu / 100, cpu % 100 / 10)));
+    }
+    if let Some(exit) = one.exit {
+        rows.push(("last exit", exit.to_string()));
+    }
+    if let Some(failure) = one.spawn_failure {
+        rows.push(("last start", failure.to_string()));
+    }
+    if one.dropped_lines > 0 {
+        rows.push(("lines lost", one.dropped_lines.to_string()));
+    }
+    for key in &spec.env_declared {
+        let value = spec.env.get(key).map(RawString::to_text).unwrap_or_default();
+        rows.push(("env", format!("{}={value}", key.to_text())));
+    }
+    rows.into_iter().map(|(key, value)| format!("{key:<16}{value}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::looks_secret;
+
+    #[test]
+    fn secrets_by_name() {
+        for name in ["API_TOKEN", "db_password", "AWS_SECRET_ACCESS_KEY", "SSH_KEY"] {
+            assert!(looks_secret(name), "{name}");
+        }
+        for name in ["PATH", "KEYBOARD", "PORT"] {
+            assert!(!looks_secret(name), "{name}");
+        }
+    }
+}

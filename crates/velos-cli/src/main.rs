@@ -1,0 +1,53 @@
+//! `velos`: the command line. One file per command; errors become text and an exit code in `error.rs` only.
+
+mod args;
+mod commands;
+mod error;
+mod interpreter;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+use commands::Context;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return error::usage(&error),
+    };
+    let context = Context::new(&arguments);
+    let result = match arguments.command {
+        None if arguments.version => commands::version::run(&context),
+        None => return error::usage(&<Arguments as clap::CommandFactory>::command().error(
+            clap::error::ErrorKind::MissingSubcommand,
+            "no command given; `velos --help` lists them",
+        )),
+        Some(command) => run(&context, command),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => error::report(&context, &error),
+    }
+}
+
+fn run(context: &Context, command: Command) -> commands::Result {
+    match command {
+        Command::Start(start) => commands::start::run(context, start),
+        Command::Stop(targets) => commands::select::run(context, commands::select::Verb::Stop, &targets),
+        Command::Restart(targets) => commands::select::run(context, commands::select::Verb::Restart, &targets),
+        Command::Delete(targets) => commands::select::run(context, commands::select::Verb::Delete, &targets),
+        Command::List => commands::list::run(context),
+        Command::Info(targets) => commands::info::run(context, &targets),
+        Command::Why(targets) => commands::why::run(context, &targets),
+        Command::Logs(logs) => commands::logs::run(context, &logs),
+        Command::Flush(targets) => commands::flush::run(context, &targets),
+        Command::Events(events) => commands::events::run(context, &events),
+        Command::Ping => commands::ping::run(context),
+        Command::Kill => commands::kill::run(context),
+        Command::Upgrade(upgrade) => commands::upgrade::run(context, &upgrade),
+        Command::Daemon(daemon) => commands::daemon::run(&daemon),
+    }
+}

@@ -1,0 +1,12 @@
+//! Talk to the daemon: one connection, one call at a time, blocking.
+//!
+//! [`Home`] says where the daemon lives, [`Client::connect`] finds a running one, [`start::connect_or_start`] starts one
+//! when there is none. Every failure is an [`ErrorReply`], whether the daemon said it or we did.
+
+mod client;
+mod home;
+pub mod start;
+
+pub use client::{Client, Notice};
+pub use home::Home;
+pub use velos_core::error::{ErrorCode, ErrorReply};

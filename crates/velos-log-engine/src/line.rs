@@ -1,0 +1,65 @@
+//! One line of output.
+
+/// Which stream it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// A line without its newline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When it was written, microseconds since 1970, if the index tells.
+    pub time_us: Option<u64>,
+    /// Where from.
+    pub stream: Stream,
+    /// As written.
+    pub bytes: Vec<u8>,
+}
+
+/// For a terminal: colours stay, everything that could command it is shown instead of done.
+pub fn neutralise(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_ref();
+    while let Some(c) = rest.chars().next() {
+        if let Some(length) = colour(rest) {
+            let (sequence, after) = rest.split_at(length);
+            out.push_str(sequence);
+            rest = after;
+            continue;
+        }
+        match c {
+            '\t' => out.push('\t'),
+            '\r' if rest.len() == 1 => {}
+            c if (c as u32) < 0x20 => out.push(char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}')),
+            '\u{7f}' => out.push('\u{2421}'),
+            '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
+    }
+    out
+}
+
+/// Length of an SGR sequence (`ESC [ digits and ; m`) at the start.
+fn colour(text: &str) -> Option<usize> {
+    let body = text.strip_prefix("\x1b[")?;
+    let end = body.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    (end <= 32 && body.get(end..)?.starts_with('m')).then_some(end + 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_pass_and_commands_do_not() {
+        assert_eq!(neutralise(b"\x1b[31mred\x1b[0m\tx\r"), "\x1b[31mred\x1b[0m\tx");
+        assert_eq!(neutralise(b"\x1b]52;c;aGk=\x07"), "\u{241b}]52;c;aGk=\u{2407}");
+        assert_eq!(neutralise(b"\x1b[2Ja\x00b\xff"), "\u{241b}[2Ja\u{2400}b\u{fffd}");
+    }
+}
