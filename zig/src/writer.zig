@@ -17,7 +17,7 @@ const Source = @import("source.zig").Source;
 const Stream = @import("capture/stream.zig").Stream;
 
 const allocator = std.heap.c_allocator;
-const stack_bytes = 256 << 10;
+const stack_bytes = 1 << 20;
 /// Requests waiting, and the bytes in them.
 const queue_max = 16 * 1024;
 const queue_bytes_max = 64 << 20;
@@ -97,7 +97,7 @@ pub const Writer = struct {
         };
         const rc = Poller.init(&writer.poller);
         if (rc != 0) return rc;
-        writer.thread = std.Thread.spawn(.{ .stack_size = stack_bytes }, run, .{writer}) catch return sys.negative(.AGAIN);
+        writer.thread = std.Thread.spawn(.{ .stack_size = stack_bytes, .allocator = allocator }, run, .{writer}) catch return sys.negative(.AGAIN);
         return 0;
     }
 
