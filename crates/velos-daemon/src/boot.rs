@@ -156,7 +156,8 @@ fn bind(path: &Path) -> Result<OwnedFd, HomeError> {
     let before = umask(Mode::from_bits_truncate(0o177));
     let listener = UnixListener::bind(path);
     umask(before);
-    match listener {
+    // The reactor accepts until there is nobody left to accept.
+    match listener.and_then(|listener| listener.set_nonblocking(true).map(|()| listener)) {
         Ok(listener) => Ok(OwnedFd::from(listener)),
         Err(source) => Err(HomeError::Io { path: path.to_path_buf(), source }),
     }
