@@ -31,7 +31,9 @@ fn main() {
         .status();
     match status {
         Ok(status) if status.success() => {}
-        Ok(status) => fail(&format!("`{} build` in {} ended with {status}", zig.display(), zig_folder.display())),
+        Ok(status) => {
+            fail(&format!("`{} build` in {} ended with {status}", zig.display(), zig_folder.display()))
+        }
         Err(error) => fail(&format!("{} cannot be run: {error}", zig.display())),
     }
     println!("cargo::rustc-link-search=native={}", prefix.join("lib").display());
@@ -64,7 +66,9 @@ fn find_zig(root: &Path, version: &str) -> PathBuf {
         return PathBuf::from(given);
     }
     let local = root.join(".tools/zig/ziglang/zig");
-    if let Some(found) = [PathBuf::from("zig"), local.clone()].into_iter().find(|zig| is_version(zig, version)) {
+    if let Some(found) =
+        [PathBuf::from("zig"), local.clone()].into_iter().find(|zig| is_version(zig, version))
+    {
         return found;
     }
     let bootstrapped = Command::new(root.join("scripts/zig-bootstrap")).status();
@@ -81,7 +85,9 @@ fn find_zig(root: &Path, version: &str) -> PathBuf {
 
 fn is_version(zig: &Path, version: &str) -> bool {
     let output = Command::new(zig).arg("version").output();
-    output.is_ok_and(|output| output.status.success() && String::from_utf8_lossy(&output.stdout).trim() == version)
+    output.is_ok_and(|output| {
+        output.status.success() && String::from_utf8_lossy(&output.stdout).trim() == version
+    })
 }
 
 fn fail(message: &str) -> ! {

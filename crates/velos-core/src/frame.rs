@@ -1,7 +1,7 @@
 //! Encoding of messages: a 4-byte big-endian length and one MessagePack value.
 
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::ErrorReply;
 
@@ -60,7 +60,11 @@ pub enum FrameError {
 pub const DEPTH_MAX: usize = 64;
 
 /// Encode a request.
-pub fn encode_request<P: Serialize + ?Sized>(id: u32, method: &str, params: &P) -> Result<Vec<u8>, FrameError> {
+pub fn encode_request<P: Serialize + ?Sized>(
+    id: u32,
+    method: &str,
+    params: &P,
+) -> Result<Vec<u8>, FrameError> {
     Ok(rmp_serde::to_vec_named(&(0u32, id, method, params))?)
 }
 
@@ -103,10 +107,15 @@ pub fn decode(bytes: &[u8]) -> Result<Message, FrameError> {
     };
     let kind: u32 = params(part(0))?;
     match kind {
-        0 => Ok(Message::Request { id: params(part(1))?, method: params(part(2))?, params: part(3).to_vec() }),
+        0 => {
+            Ok(Message::Request { id: params(part(1))?, method: params(part(2))?, params: part(3).to_vec() })
+        }
         1 => {
             let error: Option<ErrorReply> = params(part(2))?;
-            Ok(Message::Reply { id: params(part(1))?, result: error.map_or_else(|| Ok(part(3).to_vec()), Err) })
+            Ok(Message::Reply {
+                id: params(part(1))?,
+                result: error.map_or_else(|| Ok(part(3).to_vec()), Err),
+            })
         }
         2 => Ok(Message::Notification { method: params(part(1))?, params: part(2).to_vec() }),
         kind => Err(FrameError::UnknownType(kind)),

@@ -19,7 +19,9 @@ pub enum NameError {
     #[error("an app name cannot be empty; give one with --name")]
     Empty,
     /// Too long for a file name.
-    #[error("an app name has at most {NAME_BYTES_MAX} bytes, this one has {0}; give a shorter one with --name")]
+    #[error(
+        "an app name has at most {NAME_BYTES_MAX} bytes, this one has {0}; give a shorter one with --name"
+    )]
     TooLong(usize),
     /// A path, not a name.
     #[error("the app name {0:?} holds a '/' or is a folder; give one without with --name")]
@@ -102,7 +104,9 @@ mod tests {
             assert_eq!(AppName::new(good).unwrap().as_str(), good);
         }
         let long = "x".repeat(300);
-        for bad in ["", "a/b", "..", ".", "a\0b", "a\nb", "\x1b[31m", "all", "-x", "ns:x", "a\u{202e}b", &long] {
+        for bad in
+            ["", "a/b", "..", ".", "a\0b", "a\nb", "\x1b[31m", "all", "-x", "ns:x", "a\u{202e}b", &long]
+        {
             assert!(AppName::new(bad).is_err(), "{bad:?}");
         }
         assert_eq!(AppName::new("my app_1").unwrap().file_stem(), "my-app-1");

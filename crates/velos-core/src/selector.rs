@@ -65,9 +65,9 @@ fn matching(target: &str, candidates: &[Candidate<'_>]) -> Result<Vec<InstanceId
         &|candidate| candidate.namespace == target,
         &|candidate| target.parse() == Ok(candidate.id.0),
         &|candidate| {
-            target.rsplit_once(':').is_some_and(|(name, slot)| {
-                candidate.name == name && slot.parse() == Ok(candidate.slot)
-            })
+            target
+                .rsplit_once(':')
+                .is_some_and(|(name, slot)| candidate.name == name && slot.parse() == Ok(candidate.slot))
         },
         &|candidate| candidate.script.as_bytes() == target.as_bytes(),
         &|candidate| target.contains(['*', '?']) && glob(target.as_bytes(), candidate.name.as_bytes()),
@@ -78,7 +78,10 @@ fn matching(target: &str, candidates: &[Candidate<'_>]) -> Result<Vec<InstanceId
 fn compile(pattern: &str) -> Result<regex_lite::Regex, ErrorReply> {
     let usage = |text: String| ErrorReply::new(ErrorCode::Usage, text);
     if pattern.len() > REGEX_BYTES_MAX {
-        return Err(usage(format!("a pattern has at most {REGEX_BYTES_MAX} bytes, this one has {}", pattern.len())));
+        return Err(usage(format!(
+            "a pattern has at most {REGEX_BYTES_MAX} bytes, this one has {}",
+            pattern.len()
+        )));
     }
     regex_lite::RegexBuilder::new(pattern)
         .size_limit(REGEX_SIZE_MAX)
@@ -114,13 +117,18 @@ fn not_found(target: &str, candidates: &[Candidate<'_>]) -> ErrorReply {
     names.sort_unstable();
     names.dedup();
     if names.is_empty() {
-        return ErrorReply::new(ErrorCode::NotFound, format!("no process {target:?}: nothing was started yet"))
-            .hint("start something with `velos start <script>`");
+        return ErrorReply::new(
+            ErrorCode::NotFound,
+            format!("no process {target:?}: nothing was started yet"),
+        )
+        .hint("start something with `velos start <script>`");
     }
     let near = names.iter().map(|name| (distance(target, name), *name)).min();
     let known = names.iter().take(10).copied().collect::<Vec<_>>().join(", ");
     let hint = match near {
-        Some((distance, name)) if distance <= 1 + target.len() / 3 => format!("did you mean {name:?}? there are: {known}"),
+        Some((distance, name)) if distance <= 1 + target.len() / 3 => {
+            format!("did you mean {name:?}? there are: {known}")
+        }
         _ => format!("there are: {known}"),
     };
     ErrorReply::new(ErrorCode::NotFound, format!("no process {target:?}")).hint(hint)
@@ -152,11 +160,22 @@ mod tests {
 
     fn check(targets: &[&str], expected: &[u32]) {
         let script = RawString::from("/srv/echo.js");
-        let of = |id, name, namespace, slot| Candidate { id: InstanceId(id), name, namespace, slot, script: &script };
-        let table =
-            [of(0, "api", "default", 0), of(1, "api", "default", 1), of(2, "worker", "jobs", 0), of(3, "2", "default", 0)];
+        let of = |id, name, namespace, slot| Candidate {
+            id: InstanceId(id),
+            name,
+            namespace,
+            slot,
+            script: &script,
+        };
+        let table = [
+            of(0, "api", "default", 0),
+            of(1, "api", "default", 1),
+            of(2, "worker", "jobs", 0),
+            of(3, "2", "default", 0),
+        ];
         let targets: Vec<String> = targets.iter().map(|target| (*target).to_owned()).collect();
-        let ids: Vec<u32> = resolve(&targets, &table).map_or(Vec::new(), |ids| ids.iter().map(|id| id.0).collect());
+        let ids: Vec<u32> =
+            resolve(&targets, &table).map_or(Vec::new(), |ids| ids.iter().map(|id| id.0).collect());
         assert_eq!(ids, expected, "{targets:?}");
     }
 
@@ -179,7 +198,8 @@ mod tests {
     #[test]
     fn an_error_names_the_near_one() {
         let script = RawString::from("x");
-        let table = [Candidate { id: InstanceId(0), name: "api", namespace: "default", slot: 0, script: &script }];
+        let table =
+            [Candidate { id: InstanceId(0), name: "api", namespace: "default", slot: 0, script: &script }];
         let error = resolve(&["apj".to_owned()], &table).unwrap_err();
         assert_eq!(error.code, ErrorCode::NotFound);
         assert_eq!(error.hint.unwrap(), "did you mean \"api\"? there are: api");
@@ -187,9 +207,13 @@ mod tests {
 
     #[test]
     fn globs() {
-        for (pattern, text, expected) in
-            [("*", "", true), ("a*c", "abbc", true), ("a*c", "abbd", false), ("?b*", "ab", true), ("a", "ab", false)]
-        {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("a*c", "abbc", true),
+            ("a*c", "abbd", false),
+            ("?b*", "ab", true),
+            ("a", "ab", false),
+        ] {
             assert_eq!(glob(pattern.as_bytes(), text.as_bytes()), expected, "{pattern} {text}");
         }
     }

@@ -72,7 +72,14 @@ mod tests {
 
     #[test]
     fn durations_and_sizes() {
-        let durations = [("1600", 1_600), ("1600ms", 1_600), ("3s", 3_000), ("1.5s", 1_500), ("2m", 120_000), ("1h", 3_600_000)];
+        let durations = [
+            ("1600", 1_600),
+            ("1600ms", 1_600),
+            ("3s", 3_000),
+            ("1.5s", 1_500),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+        ];
         for (text, ms) in durations {
             assert_eq!(parse_duration_ms(text), Ok(ms), "{text}");
         }

@@ -76,13 +76,20 @@ impl Control {
             }
             let known = newest.entry(found.instance).or_insert(found);
             // A later attempt wins; within one attempt the first process is the one that we started.
-            if (found.token, std::cmp::Reverse(found.start_ticks)) > (known.token, std::cmp::Reverse(known.start_ticks)) {
+            if (found.token, std::cmp::Reverse(found.start_ticks))
+                > (known.token, std::cmp::Reverse(known.start_ticks))
+            {
                 *known = found;
             }
         }
         for found in newest.values() {
             let identity = ProcessIdentity { pid: found.pid, start_ticks: found.start_ticks };
-            state.patch_running(InstanceId(found.instance), Token(found.token), identity, velos_ffi::now_ns());
+            state.patch_running(
+                InstanceId(found.instance),
+                Token(found.token),
+                identity,
+                velos_ffi::now_ns(),
+            );
         }
         for found in strangers {
             self.end_stranger(found);
@@ -101,14 +108,16 @@ impl Control {
 
     /// Runs that the table believes alive, and attempts of which it knows only the token.
     fn live_runs(&self) -> Vec<(InstanceId, Token, Option<ProcessIdentity>)> {
-        let believed = self.supervisor.instances().filter(|instance| {
-            instance.identity.is_some() || matches!(instance.phase, Phase::Starting)
-        });
+        let believed = self
+            .supervisor
+            .instances()
+            .filter(|instance| instance.identity.is_some() || matches!(instance.phase, Phase::Starting));
         believed.filter_map(|instance| Some((instance.id, instance.token?, instance.identity))).collect()
     }
 
     fn capture_is_inherited(&self, id: InstanceId) -> bool {
-        self.capture_paths(id).is_some_and(|paths| self.handover.fifos.contains_key(&format!("{}.out", paths.stem)))
+        self.capture_paths(id)
+            .is_some_and(|paths| self.handover.fifos.contains_key(&format!("{}.out", paths.stem)))
     }
 
     fn adopt(&mut self, token: Token, identity: Option<ProcessIdentity>) -> bool {

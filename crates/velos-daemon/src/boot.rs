@@ -130,7 +130,7 @@ fn split(home: &Home, listener: OwnedFd, lock: OwnedFd, start_lock: File, starte
                 started_ns: velos_ffi::now_ns(),
             };
             let code = control::run_then(home, handover, starter, || drop(start_lock));
-            std::process::exit(code)
+            leave(code)
         }
         Ok(Fork::Parent(pid)) => {
             drop(starter);
@@ -195,4 +195,10 @@ pub(crate) fn complain(home: &Home, text: &str) {
 fn tell_terminal(reason: &str) {
     // A closed stderr is no reason to fail differently.
     let _ = writeln!(std::io::stderr(), "error: {reason}");
+}
+
+/// The end of a forked daemon: it must not return into what its parent was doing.
+#[expect(clippy::exit, reason = "the one way out of a forked process")]
+pub(crate) fn leave(code: i32) -> ! {
+    std::process::exit(code)
 }

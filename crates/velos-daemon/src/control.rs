@@ -105,7 +105,8 @@ impl Control {
         home::write_pid(&lock, std::process::id() as i32)
             .map_err(|error| format!("cannot write {}: {error}", home.pid_file().display()))?;
         let options = Options { signals: velos_ffi::signal_mask(&[1, 2, 3, 15]), ..Options::default() };
-        let mut reactor = Reactor::new(&options).map_err(|errno| format!("cannot make the event loop: {errno}"))?;
+        let mut reactor =
+            Reactor::new(&options).map_err(|errno| format!("cannot make the event loop: {errno}"))?;
         reactor
             .ipc_listen(handover.listener.as_raw_fd())
             .map_err(|errno| format!("cannot listen on {}: {errno}", home.socket().display()))?;
@@ -296,9 +297,12 @@ impl Control {
         }
         let bytes = match self.encode_state() {
             Ok(bytes) => bytes,
-            Err(error) => return self.log.line(&mut self.reactor, &format!("cannot encode the state: {error}")),
+            Err(error) => {
+                return self.log.line(&mut self.reactor, &format!("cannot encode the state: {error}"));
+            }
         };
-        let flags = if durable { velos_ffi::FileFlags::DURABLE_KEEP_OLDER } else { velos_ffi::FileFlags::PLAIN };
+        let flags =
+            if durable { velos_ffi::FileFlags::DURABLE_KEEP_OLDER } else { velos_ffi::FileFlags::PLAIN };
         self.save.dirty = false;
         match self.reactor.file_put(SAVE_REQUEST, &self.home.state(), &bytes, flags) {
             Ok(()) => {
@@ -409,15 +413,23 @@ impl From<Event<'_>> for Happened {
                 Happened::Exited { token, exit, leftovers }
             }
             Event::TreeEmpty { token } => Happened::TreeEmpty { token },
-            Event::CaptureOpened { token, result } => Happened::CaptureOpened { token, errno: errno_of(result) },
+            Event::CaptureOpened { token, result } => {
+                Happened::CaptureOpened { token, errno: errno_of(result) }
+            }
             Event::CaptureFailed { token, errno } => Happened::CaptureFailed { token, errno: errno.0 },
-            Event::CaptureRecovered { token, dropped_lines } => Happened::CaptureRecovered { token, dropped_lines },
+            Event::CaptureRecovered { token, dropped_lines } => {
+                Happened::CaptureRecovered { token, dropped_lines }
+            }
             Event::IpcOpened { client, uid, pid } => Happened::ClientOpened { client, uid, pid },
             Event::IpcClosed { client, .. } => Happened::ClientClosed { client },
             Event::IpcDrained { client } => Happened::ClientDrained { client },
-            Event::FileDone { token, result } => Happened::FileDone { request: token, errno: errno_of(result) },
+            Event::FileDone { token, result } => {
+                Happened::FileDone { request: token, errno: errno_of(result) }
+            }
             Event::Signal { number, .. } => Happened::Signal { number },
-            Event::IpcFrame { .. } | Event::Rotated { .. } | Event::Woken | Event::Unknown { .. } => Happened::Nothing,
+            Event::IpcFrame { .. } | Event::Rotated { .. } | Event::Woken | Event::Unknown { .. } => {
+                Happened::Nothing
+            }
         }
     }
 }

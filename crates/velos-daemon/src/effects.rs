@@ -23,7 +23,8 @@ impl Control {
                 };
                 // Nobody left to signal: the exit is on its way, or TreeEmpty tells.
                 if let Err(errno) = self.reactor.signal(token.0, signal.0, scope) {
-                    self.log.debug(&mut self.reactor, &format!("signal {signal} to run {}: {errno}", token.0));
+                    self.log
+                        .debug(&mut self.reactor, &format!("signal {signal} to run {}: {errno}", token.0));
                 }
             }
             Effect::WatchTree { token } => {
@@ -99,7 +100,9 @@ impl Control {
     }
 
     fn fifos_of(&mut self, instance: InstanceId) -> Vec<(String, RawFd)> {
-        let Some(Capture { token, stem, waiting: None }) = self.captures.get(&instance) else { return Vec::new() };
+        let Some(Capture { token, stem, waiting: None }) = self.captures.get(&instance) else {
+            return Vec::new();
+        };
         [(Stream::Stdout, "out"), (Stream::Stderr, "err")]
             .into_iter()
             .filter_map(|(stream, suffix)| {
@@ -116,7 +119,9 @@ impl Control {
     }
 
     fn spawn(&mut self, token: Token, id: InstanceId) {
-        let Some((instance, app)) = self.supervisor.instance(id).zip(self.supervisor.app_of(id)) else { return };
+        let Some((instance, app)) = self.supervisor.instance(id).zip(self.supervisor.app_of(id)) else {
+            return;
+        };
         // A spawn that waited for its capture may have been called off meanwhile.
         if instance.token != Some(token) {
             return;
@@ -208,7 +213,13 @@ pub(crate) struct CapturePaths {
 }
 
 /// `KEY=VALUE` entries of a child: the declared environment and our own variables, which win.
-fn environment(spec: &AppSpec, token: Token, id: InstanceId, slot: u32, home: &std::path::Path) -> Vec<Vec<u8>> {
+fn environment(
+    spec: &AppSpec,
+    token: Token,
+    id: InstanceId,
+    slot: u32,
+    home: &std::path::Path,
+) -> Vec<Vec<u8>> {
     use std::os::unix::ffi::OsStringExt;
     let own = [
         ("VELOS_HOME", home.as_os_str().to_owned().into_vec()),

@@ -19,7 +19,7 @@ use velos_core::event::DaemonStart;
 use velos_core::instance::Exit;
 use velos_ffi::process::{Fork, fork};
 
-use crate::boot::{EXIT_CANNOT_BEGIN, Starter, complain};
+use crate::boot::{EXIT_CANNOT_BEGIN, Starter, complain, leave};
 use crate::handover::Handover;
 use crate::home::Home;
 use crate::link::{self, Packet, Reaped, Received};
@@ -190,7 +190,10 @@ impl Guardian<'_> {
             0 | 1 => Duration::ZERO,
             n => PAUSE_FIRST.saturating_mul(1 << (n - 2).min(16)).min(PAUSE_MAX),
         };
-        complain(self.home, &format!("guardian: the daemon ended ({exit}) after {life:.1?}; next try in {pause:?}"));
+        complain(
+            self.home,
+            &format!("guardian: the daemon ended ({exit}) after {life:.1?}; next try in {pause:?}"),
+        );
         self.retry_at = Some(Instant::now() + pause);
         None
     }
@@ -205,7 +208,10 @@ impl Guardian<'_> {
                 self.reaped.clear();
             }
             Err(error) => {
-                complain(self.home, &format!("guardian: cannot start the daemon: {error}; next try in {PAUSE_MAX:?}"));
+                complain(
+                    self.home,
+                    &format!("guardian: cannot start the daemon: {error}; next try in {PAUSE_MAX:?}"),
+                );
                 self.retry_at = Some(Instant::now() + PAUSE_MAX);
             }
         }
@@ -228,7 +234,7 @@ impl Guardian<'_> {
                         1
                     }
                 };
-                std::process::exit(code)
+                leave(code)
             }
         }
     }

@@ -73,7 +73,9 @@ impl Control {
             }
             method::START => self.start(client, id, decode(params)?),
             method::STOP => self.command_on(client, id, &decode::<Targets>(params)?.targets, Verb::Stop),
-            method::RESTART => self.command_on(client, id, &decode::<Targets>(params)?.targets, Verb::Restart),
+            method::RESTART => {
+                self.command_on(client, id, &decode::<Targets>(params)?.targets, Verb::Restart)
+            }
             method::DELETE => self.command_on(client, id, &decode::<Targets>(params)?.targets, Verb::Delete),
             method::FLUSH => self.flush(client, id, &decode::<Targets>(params)?.targets),
             method::SHUTDOWN => {
@@ -143,9 +145,17 @@ impl Control {
         Ok(Answer::Later)
     }
 
-    fn command_on(&mut self, client: u64, id: u32, targets: &[String], verb: Verb) -> Result<Answer, ErrorReply> {
+    fn command_on(
+        &mut self,
+        client: u64,
+        id: u32,
+        targets: &[String],
+        verb: Verb,
+    ) -> Result<Answer, ErrorReply> {
         if targets.is_empty() {
-            return Err(ErrorReply::new(ErrorCode::Usage, "no target given").hint("name an app, an id, or all"));
+            return Err(
+                ErrorReply::new(ErrorCode::Usage, "no target given").hint("name an app, an id, or all")
+            );
         }
         let ids = self.resolve(targets)?;
         let command = match verb {
@@ -172,7 +182,12 @@ impl Control {
     }
 
     /// The supervisor settled a command.
-    pub(crate) fn reply_outcomes(&mut self, ticket: Ticket, mut outcomes: Vec<Outcome>, refused: Vec<Refusal>) {
+    pub(crate) fn reply_outcomes(
+        &mut self,
+        ticket: Ticket,
+        mut outcomes: Vec<Outcome>,
+        refused: Vec<Refusal>,
+    ) {
         let Some(waiting) = self.clients.settle(ticket) else { return };
         for outcome in &mut outcomes {
             outcome.err_log = self.capture_paths(outcome.id).map(|paths| paths.err_log.into());
@@ -190,7 +205,9 @@ impl Control {
         let waiting = Waiting { client, message: id };
         let mut flushing = Flushing { waiting, files: Vec::new(), open: 0, errno: 0 };
         for id in ids {
-            let (Some(capture), Some(paths)) = (self.captures.get(&id), self.capture_paths(id)) else { continue };
+            let (Some(capture), Some(paths)) = (self.captures.get(&id), self.capture_paths(id)) else {
+                continue;
+            };
             if self.reactor.capture_flush(capture.token, request).is_ok() {
                 flushing.open += 1;
                 flushing.files.extend([paths.out_log.into(), paths.err_log.into()]);
@@ -234,7 +251,11 @@ impl Control {
         Ok(encode(&EventsReply { events, newest: journal.newest(), oldest: journal.oldest() }))
     }
 
-    fn subscribe(&mut self, client: u64, params: &EventsParams) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
+    fn subscribe(
+        &mut self,
+        client: u64,
+        params: &EventsParams,
+    ) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
         let instances = self.only(&params.targets)?;
         let newest = self.supervisor.events().newest();
         let sent = params.since.unwrap_or(newest);
@@ -296,7 +317,9 @@ impl Control {
     pub(crate) fn send_reply(&mut self, to: Waiting, result: Result<Vec<u8>, ErrorReply>) {
         let bytes = match frame::encode_reply(to.message, result) {
             Ok(bytes) => bytes,
-            Err(error) => return self.log.line(&mut self.reactor, &format!("cannot encode a reply: {error}")),
+            Err(error) => {
+                return self.log.line(&mut self.reactor, &format!("cannot encode a reply: {error}"));
+            }
         };
         match self.reactor.ipc_send(to.client, &bytes) {
             // Gone: nobody to tell.
@@ -328,8 +351,9 @@ fn decode<T: DeserializeOwned>(params: &[u8]) -> Result<T, ErrorReply> {
 }
 
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, ErrorReply> {
-    rmp_serde::to_vec_named(value)
-        .map_err(|error| ErrorReply::new(ErrorCode::Internal, format!("the result cannot be encoded: {error}")))
+    rmp_serde::to_vec_named(value).map_err(|error| {
+        ErrorReply::new(ErrorCode::Internal, format!("the result cannot be encoded: {error}"))
+    })
 }
 
 /// What no later step would refuse with a good reason.
@@ -354,7 +378,9 @@ fn check_app(app: &velos_core::app::AppSpec) -> Result<(), ErrorReply> {
     }
     let words = app.argv.iter().chain(app.env.keys()).chain(app.env.values());
     if words.into_iter().any(RawString::has_nul) {
-        return usage(format!("an argument or variable of app \"{name}\" has a NUL byte, which no program can get"));
+        return usage(format!(
+            "an argument or variable of app \"{name}\" has a NUL byte, which no program can get"
+        ));
     }
     if let Some(key) = app.env.keys().find(|key| key.is_empty() || key.as_bytes().contains(&b'=')) {
         return usage(format!("app \"{name}\" has a variable with the impossible name {key:?}"));

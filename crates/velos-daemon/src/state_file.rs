@@ -83,15 +83,17 @@ pub(crate) fn load(path: &Path) -> Loaded {
             Ok(meta) if meta.len() > STATE_BYTES_MAX => {
                 complaints.push(format!("{shown}: {} bytes is too large", meta.len()));
             }
-            Ok(_) => match std::fs::read(&candidate).map_err(|error| error.to_string()).and_then(|b| decode(&b)) {
-                Ok(saved) => {
-                    if !complaints.is_empty() {
-                        complaints.push(format!("{shown} is used instead"));
+            Ok(_) => {
+                match std::fs::read(&candidate).map_err(|error| error.to_string()).and_then(|b| decode(&b)) {
+                    Ok(saved) => {
+                        if !complaints.is_empty() {
+                            complaints.push(format!("{shown} is used instead"));
+                        }
+                        return Loaded { saved: Some(saved), complaints };
                     }
-                    return Loaded { saved: Some(saved), complaints };
+                    Err(reason) => complaints.push(format!("{shown}: {reason}")),
                 }
-                Err(reason) => complaints.push(format!("{shown}: {reason}")),
-            },
+            }
         }
     }
     Loaded { saved: None, complaints }

@@ -71,7 +71,9 @@ fn call<P: Serialize, R: DeserializeOwned>(
     let mut bytes = vec![0u8; length];
     stream.read_exact(&mut bytes).map_err(|error| error.to_string())?;
     match frame::decode(&bytes).map_err(|error| error.to_string())? {
-        Message::Reply { result: Ok(result), .. } => frame::params(&result).map_err(|error| error.to_string()),
+        Message::Reply { result: Ok(result), .. } => {
+            frame::params(&result).map_err(|error| error.to_string())
+        }
         Message::Reply { result: Err(error), .. } => Err(error.message),
         Message::Request { .. } | Message::Notification { .. } => Err("no reply".to_owned()),
     }

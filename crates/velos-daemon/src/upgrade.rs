@@ -66,7 +66,8 @@ impl Control {
             return Err(ErrorReply::new(ErrorCode::Usage, "the new binary must be an absolute path"));
         }
         let token = TRIAL_BIT | self.fresh_request();
-        let home = [b"VELOS_HOME=", std::os::unix::ffi::OsStrExt::as_bytes(self.home.root().as_os_str())].concat();
+        let home =
+            [b"VELOS_HOME=", std::os::unix::ffi::OsStrExt::as_bytes(self.home.root().as_os_str())].concat();
         let environment = [home, path_variable()];
         let spec = SpawnSpec {
             program: path.as_bytes(),
@@ -140,7 +141,10 @@ impl Control {
         if self.upgrade.deadline().is_none_or(|at| at > now_ns) {
             return;
         }
-        let Upgrade::Trial { token, executable, waiting, ready, .. } = std::mem::take(&mut self.upgrade) else { return };
+        let Upgrade::Trial { token, executable, waiting, ready, .. } = std::mem::take(&mut self.upgrade)
+        else {
+            return;
+        };
         match ready {
             Some(told) => {
                 self.end_candidate(token);
@@ -154,11 +158,14 @@ impl Control {
     }
 
     fn give_up(&mut self, reason: &str) {
-        let Upgrade::Trial { token, waiting, executable, .. } = std::mem::take(&mut self.upgrade) else { return };
+        let Upgrade::Trial { token, waiting, executable, .. } = std::mem::take(&mut self.upgrade) else {
+            return;
+        };
         self.end_candidate(token);
         self.note(None, What::UpgradeFailed { reason: reason.to_owned() });
         let message = format!("{} did not prove itself: {reason}", executable.to_text());
-        let error = ErrorReply::new(ErrorCode::Failed, message).hint("the old daemon goes on; nothing was stopped");
+        let error =
+            ErrorReply::new(ErrorCode::Failed, message).hint("the old daemon goes on; nothing was stopped");
         self.send_reply(waiting, Err(error));
     }
 

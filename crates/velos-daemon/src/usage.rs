@@ -53,7 +53,8 @@ impl UsageCache {
             return;
         }
         self.buffer.clear();
-        self.buffer.extend(stale.iter().map(|(_, identity, _)| Sample::new(identity.pid, identity.start_ticks)));
+        self.buffer
+            .extend(stale.iter().map(|(_, identity, _)| Sample::new(identity.pid, identity.start_ticks)));
         if reactor.sample(&mut self.buffer).is_err() {
             return;
         }
@@ -63,7 +64,8 @@ impl UsageCache {
                 continue;
             }
             let before = self.readings.get(id).filter(|reading| reading.identity == *identity);
-            let (since_ns, cpu_before) = before.map_or((*started_ns, 0), |reading| (reading.at_ns, reading.cpu_ns));
+            let (since_ns, cpu_before) =
+                before.map_or((*started_ns, 0), |reading| (reading.at_ns, reading.cpu_ns));
             let elapsed = now_ns.saturating_sub(since_ns).max(1);
             let share = u128::from(sample.cpu_ns().saturating_sub(cpu_before)) * 10_000 / u128::from(elapsed);
             let usage = Usage {

@@ -14,7 +14,10 @@ const WHY_EVENTS_MAX: usize = 20;
 
 impl Control {
     /// Instances that the targets name.
-    pub(crate) fn resolve(&self, targets: &[String]) -> Result<Vec<InstanceId>, velos_core::error::ErrorReply> {
+    pub(crate) fn resolve(
+        &self,
+        targets: &[String],
+    ) -> Result<Vec<InstanceId>, velos_core::error::ErrorReply> {
         let candidates: Vec<Candidate<'_>> = self
             .supervisor
             .instances()
@@ -50,7 +53,9 @@ impl Control {
             .supervisor
             .instances()
             .filter(|instance| only.is_none_or(|ids| ids.contains(&instance.id)))
-            .filter_map(|instance| Some((instance.id, instance.identity?, instance.started_mono_ns.unwrap_or(0))))
+            .filter_map(|instance| {
+                Some((instance.id, instance.identity?, instance.started_mono_ns.unwrap_or(0)))
+            })
             .collect();
         self.usage.refresh(&mut self.reactor, &running, velos_ffi::now_ns());
     }

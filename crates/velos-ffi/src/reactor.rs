@@ -7,8 +7,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::{self, NonNull};
 
-use crate::spec::{CaptureSpec, CaptureStats, FileFlags, Sample, Scope, SpawnError, SpawnSpec, Spawned, Stage, Stream};
-use crate::sys::{self, RawCaptureSpec, RawCaptureStats, RawEvent, RawOptions, RawReactor, RawSpawnSpec, RawSpawned};
+use crate::spec::{
+    CaptureSpec, CaptureStats, FileFlags, Sample, Scope, SpawnError, SpawnSpec, Spawned, Stage, Stream,
+};
+use crate::sys::{
+    self, RawCaptureSpec, RawCaptureStats, RawEvent, RawOptions, RawReactor, RawSpawnSpec, RawSpawned,
+};
 use crate::{Errno, Event, check};
 
 /// Events of one batch.
@@ -123,7 +127,13 @@ impl Reactor {
     }
 
     /// Take over a running process.
-    pub fn adopt(&mut self, token: u64, pid: i32, start_ticks: u64, capture: Option<u64>) -> Result<(), Errno> {
+    pub fn adopt(
+        &mut self,
+        token: u64,
+        pid: i32,
+        start_ticks: u64,
+        capture: Option<u64>,
+    ) -> Result<(), Errno> {
         // SAFETY: no pointers but the reactor, which is alive until drop.
         let result =
             unsafe { sys::velos_adopt(self.raw.as_ptr(), token, pid, start_ticks, capture.unwrap_or(0)) };
@@ -244,7 +254,13 @@ impl Reactor {
         let file = path(file)?;
         // SAFETY: path and data outlive the call, which copies them (header, velos_file_append).
         let result = unsafe {
-            sys::velos_file_append(self.raw.as_ptr(), file.as_ptr(), data.as_ptr(), data.len() as u64, max_bytes)
+            sys::velos_file_append(
+                self.raw.as_ptr(),
+                file.as_ptr(),
+                data.as_ptr(),
+                data.len() as u64,
+                max_bytes,
+            )
         };
         check(result).map(|_| ())
     }
@@ -319,7 +335,8 @@ fn terminated<'a>(items: impl Iterator<Item = &'a [u8]> + Clone) -> Result<Termi
         bytes.push(0);
     }
     let base: *const u8 = bytes.as_ptr();
-    let mut pointers: Vec<*const c_char> = offsets.iter().map(|offset| base.wrapping_add(*offset).cast()).collect();
+    let mut pointers: Vec<*const c_char> =
+        offsets.iter().map(|offset| base.wrapping_add(*offset).cast()).collect();
     pointers.push(ptr::null());
     Ok(Terminated { _bytes: bytes, pointers })
 }

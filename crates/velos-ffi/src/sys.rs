@@ -149,9 +149,25 @@ unsafe extern "C" {
     pub(crate) safe fn velos_now_ns() -> u64;
     pub(crate) fn velos_reactor_create(options: *const RawOptions, out: *mut *mut RawReactor) -> i32;
     pub(crate) fn velos_reactor_destroy(reactor: *mut RawReactor);
-    pub(crate) fn velos_reactor_wait(r: *mut RawReactor, deadline_ns: u64, out: *mut RawEvent, capacity: u32) -> i32;
-    pub(crate) fn velos_spawn(r: *mut RawReactor, token: u64, spec: *const RawSpawnSpec, out: *mut RawSpawned) -> i32;
-    pub(crate) fn velos_adopt(r: *mut RawReactor, token: u64, pid: i32, start_ticks: u64, capture: u64) -> i32;
+    pub(crate) fn velos_reactor_wait(
+        r: *mut RawReactor,
+        deadline_ns: u64,
+        out: *mut RawEvent,
+        capacity: u32,
+    ) -> i32;
+    pub(crate) fn velos_spawn(
+        r: *mut RawReactor,
+        token: u64,
+        spec: *const RawSpawnSpec,
+        out: *mut RawSpawned,
+    ) -> i32;
+    pub(crate) fn velos_adopt(
+        r: *mut RawReactor,
+        token: u64,
+        pid: i32,
+        start_ticks: u64,
+        capture: u64,
+    ) -> i32;
     pub(crate) fn velos_signal(r: *mut RawReactor, token: u64, signo: i32, scope: u32) -> i32;
     pub(crate) fn velos_tree_watch(r: *mut RawReactor, token: u64) -> i32;
     pub(crate) fn velos_process_forget(r: *mut RawReactor, token: u64) -> i32;
@@ -161,7 +177,12 @@ unsafe extern "C" {
     pub(crate) fn velos_capture_rotate(r: *mut RawReactor, token: u64) -> i32;
     pub(crate) fn velos_capture_flush(r: *mut RawReactor, token: u64, request: u64) -> i32;
     pub(crate) fn velos_capture_close(r: *mut RawReactor, token: u64) -> i32;
-    pub(crate) fn velos_capture_stats(r: *mut RawReactor, token: u64, stream: u32, out: *mut RawCaptureStats) -> i32;
+    pub(crate) fn velos_capture_stats(
+        r: *mut RawReactor,
+        token: u64,
+        stream: u32,
+        out: *mut RawCaptureStats,
+    ) -> i32;
     pub(crate) fn velos_file_put(
         r: *mut RawReactor,
         token: u64,

@@ -11,7 +11,14 @@ use crate::tickets::outcome;
 use crate::{Command, Effect, Effects, Now, Supervisor, Ticket};
 
 impl Supervisor {
-    pub(crate) fn command(&mut self, now: Now, ticket: Ticket, by: &str, command: Command, out: &mut Effects) {
+    pub(crate) fn command(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        by: &str,
+        command: Command,
+        out: &mut Effects,
+    ) {
         match command {
             Command::Add(specs) => self.add(now, ticket, by, specs, out),
             Command::Start(ids) => self.each(now, ticket, by, Verb::Start, ids, out),
@@ -53,7 +60,10 @@ impl Supervisor {
         for spec in specs {
             let name = spec.name.as_str().to_owned();
             let refusal = if self.shutting_down {
-                Some(ErrorReply::new(ErrorCode::Refused, "the daemon is shutting down").hint("try again in a moment"))
+                Some(
+                    ErrorReply::new(ErrorCode::Refused, "the daemon is shutting down")
+                        .hint("try again in a moment"),
+                )
             } else {
                 self.refuse_name(&name)
             };
@@ -71,13 +81,16 @@ impl Supervisor {
     fn refuse_name(&self, name: &str) -> Option<ErrorReply> {
         let (id, _) = self.apps.iter().find(|(_, app)| app.spec.name.as_str() == name)?;
         let idle = |instance: &Instance| {
-            matches!(instance.phase, Phase::Stopped | Phase::Errored) && !instance.deleting && !instance.leftovers
+            matches!(instance.phase, Phase::Stopped | Phase::Errored)
+                && !instance.deleting
+                && !instance.leftovers
         };
         if self.instances.values().filter(|instance| instance.app == *id).all(idle) {
             return None;
         }
         let message = format!("an app named \"{name}\" runs already");
-        let hint = format!("restart it with `velos restart {name}`, or give the new one another name with --name");
+        let hint =
+            format!("restart it with `velos restart {name}`, or give the new one another name with --name");
         Some(ErrorReply::new(ErrorCode::Exists, message).hint(hint))
     }
 
@@ -93,8 +106,12 @@ impl Supervisor {
             }
         };
         self.apps.insert(app, App { spec });
-        let mut ids: Vec<InstanceId> =
-            self.instances.values().filter(|instance| instance.app == app).map(|instance| instance.id).collect();
+        let mut ids: Vec<InstanceId> = self
+            .instances
+            .values()
+            .filter(|instance| instance.app == app)
+            .map(|instance| instance.id)
+            .collect();
         for surplus in ids.split_off(ids.len().min(wanted as usize)) {
             self.forget(now, surplus, out);
         }
@@ -146,7 +163,12 @@ impl Supervisor {
                     self.tickets.unchanged(ticket, outcome);
                 }
             }
-            Phase::Starting | Phase::Launching | Phase::Stopping => {}
+            // The next run is one that somebody asked for: it starts with a clean slate.
+            Phase::Stopping => {
+                instance.commanded = true;
+                instance.unstable = 0;
+            }
+            Phase::Starting | Phase::Launching => {}
         }
     }
 
@@ -163,8 +185,9 @@ impl Supervisor {
                 instance.restarts += 1;
                 self.begin_stop(now, id, cause, true, out);
             }
+            Phase::Stopping => instance.commanded = true,
             // The attempt under way is as fresh as a restart would be.
-            Phase::Starting | Phase::Stopping => {}
+            Phase::Starting => {}
         }
     }
 
@@ -172,7 +195,9 @@ impl Supervisor {
         let Some(instance) = self.instances.get_mut(&id) else { return };
         instance.goal = Goal::Down;
         match instance.phase {
-            Phase::Stopped | Phase::Errored if instance.leftovers => self.begin_stop(now, id, cause, true, out),
+            Phase::Stopped | Phase::Errored if instance.leftovers => {
+                self.begin_stop(now, id, cause, true, out)
+            }
             Phase::Stopped => {
                 if let Some((instance, name)) = self.named(id)
                     && !instance.deleting
@@ -202,7 +227,9 @@ impl Supervisor {
 
     pub(crate) fn forget_if_stopped(&mut self, now: Now, id: InstanceId, out: &mut Effects) {
         let gone = self.instances.get(&id).is_some_and(|instance| {
-            instance.deleting && !instance.leftovers && matches!(instance.phase, Phase::Stopped | Phase::Errored)
+            instance.deleting
+                && !instance.leftovers
+                && matches!(instance.phase, Phase::Stopped | Phase::Errored)
         });
         if gone {
             self.forget(now, id, out);

@@ -17,7 +17,9 @@ impl Supervisor {
     pub(crate) fn spawned(&mut self, now: Now, token: Token, pid: i32, start_ticks: u64, out: &mut Effects) {
         let Some(id) = self.of(token) else { return };
         let readiness = self.app_of(id).map(|app| app.spec.readiness.clone()).unwrap_or_default();
-        let Some(instance) = self.instances.get_mut(&id).filter(|i| i.phase == Phase::Starting) else { return };
+        let Some(instance) = self.instances.get_mut(&id).filter(|i| i.phase == Phase::Starting) else {
+            return;
+        };
         instance.identity = Some(ProcessIdentity { pid, start_ticks });
         instance.started_mono_ns = Some(now.mono_ns);
         instance.spawn_failure = None;
@@ -35,7 +37,9 @@ impl Supervisor {
     pub(crate) fn spawn_failed(&mut self, now: Now, token: Token, failure: SpawnFailure, out: &mut Effects) {
         let Some(id) = self.of(token) else { return };
         let Some(policy) = self.app_of(id).map(|app| app.spec.restart.clone()) else { return };
-        let Some(instance) = self.instances.get_mut(&id).filter(|i| i.phase == Phase::Starting) else { return };
+        let Some(instance) = self.instances.get_mut(&id).filter(|i| i.phase == Phase::Starting) else {
+            return;
+        };
         instance.token = None;
         instance.spawn_failure = Some(failure);
         let cause = Cause::SpawnFailed { failure };
@@ -115,9 +119,10 @@ impl Supervisor {
 
     pub(crate) fn tree_empty(&mut self, now: Now, token: Token, out: &mut Effects) {
         let Some(id) = self.of(token) else { return };
-        let stopping = self.instances.get(&id).is_some_and(|instance| {
-            instance.phase == Phase::Stopping && instance.identity.is_none()
-        });
+        let stopping = self
+            .instances
+            .get(&id)
+            .is_some_and(|instance| instance.phase == Phase::Stopping && instance.identity.is_none());
         if stopping {
             self.end_run(now, id, Cause::TreeEmpty, out);
         }
@@ -183,7 +188,14 @@ impl Supervisor {
     }
 
     /// Ask the run to end: the signal now, SIGKILL at the deadline.
-    pub(crate) fn begin_stop(&mut self, now: Now, id: InstanceId, cause: Cause, commanded: bool, out: &mut Effects) {
+    pub(crate) fn begin_stop(
+        &mut self,
+        now: Now,
+        id: InstanceId,
+        cause: Cause,
+        commanded: bool,
+        out: &mut Effects,
+    ) {
         let Some(stop) = self.app_of(id).map(|app| app.spec.stop.clone()) else { return };
         let scope = self.scope_of(id);
         let Some(instance) = self.instances.get_mut(&id) else { return };
@@ -215,7 +227,7 @@ impl Supervisor {
                     0 | 1 => 0,
                     n => crate::restart::backoff_ms(&policy, n - 1),
                 };
-                let verdict = if instance.unstable > policy.max_restarts {
+                let verdict = if instance.unstable > policy.max_restarts || !policy.autorestart {
                     Verdict::GiveUp
                 } else {
                     Verdict::Again(pause.max(policy.restart_delay_ms))
@@ -261,7 +273,14 @@ impl Supervisor {
 
     // ---- the one place where a phase changes --------------------------------------------------------
 
-    pub(crate) fn transition(&mut self, now: Now, id: InstanceId, to: Phase, cause: Cause, out: &mut Effects) {
+    pub(crate) fn transition(
+        &mut self,
+        now: Now,
+        id: InstanceId,
+        to: Phase,
+        cause: Cause,
+        out: &mut Effects,
+    ) {
         let Some(instance) = self.instances.get_mut(&id) else { return };
         let from = std::mem::replace(&mut instance.phase, to);
         instance.deadline_ns = None;

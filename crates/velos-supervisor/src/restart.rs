@@ -27,8 +27,16 @@ pub(crate) fn judge_exit(policy: &RestartPolicy, exit: Exit, uptime_ms: u64, uns
 }
 
 /// Judge a spawn that failed: a program that is not there will not appear by trying.
-pub(crate) fn judge_spawn_failure(policy: &RestartPolicy, failure: SpawnFailure, unstable: &mut u32) -> Verdict {
-    if failure.is_fatal() || !policy.autorestart { Verdict::GiveUp } else { again_after_failure(policy, unstable) }
+pub(crate) fn judge_spawn_failure(
+    policy: &RestartPolicy,
+    failure: SpawnFailure,
+    unstable: &mut u32,
+) -> Verdict {
+    if failure.is_fatal() || !policy.autorestart {
+        Verdict::GiveUp
+    } else {
+        again_after_failure(policy, unstable)
+    }
 }
 
 fn again_after_failure(policy: &RestartPolicy, unstable: &mut u32) -> Verdict {

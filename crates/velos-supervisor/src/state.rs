@@ -29,7 +29,13 @@ impl State {
     }
 
     /// A process of an attempt that the table does not know, or knows without its process, was found alive.
-    pub fn patch_running(&mut self, id: InstanceId, token: Token, identity: ProcessIdentity, now_mono_ns: u64) {
+    pub fn patch_running(
+        &mut self,
+        id: InstanceId,
+        token: Token,
+        identity: ProcessIdentity,
+        now_mono_ns: u64,
+    ) {
         self.next_token = self.next_token.max(token.0 + 1);
         let Some(instance) = self.instances.get_mut(&id) else { return };
         let known = instance.token.map_or(0, |token| token.0);

@@ -27,7 +27,13 @@ impl Tickets {
         self.open.len()
     }
 
-    pub(crate) fn add(&mut self, ticket: Ticket, verb: Verb, waiting: Vec<InstanceId>, refused: Vec<Refusal>) {
+    pub(crate) fn add(
+        &mut self,
+        ticket: Ticket,
+        verb: Verb,
+        waiting: Vec<InstanceId>,
+        refused: Vec<Refusal>,
+    ) {
         self.open.insert(ticket, Open { verb, waiting, settled: Vec::new(), refused });
     }
 
@@ -110,7 +116,12 @@ fn why_not(instance: &Instance) -> String {
     }
 }
 
-pub(crate) fn outcome(instance: &Instance, name: &str, result: Result<(), String>, unchanged: bool) -> Outcome {
+pub(crate) fn outcome(
+    instance: &Instance,
+    name: &str,
+    result: Result<(), String>,
+    unchanged: bool,
+) -> Outcome {
     Outcome {
         id: instance.id,
         name: name.to_owned(),

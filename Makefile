@@ -1,0 +1,63 @@
+# Every target prints what it does; `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
+# Linux: one static file without relocations, so that the daemon starts fast and shares nothing it must copy.
+STATIC := $(if $(findstring linux-gnu,$(TARGET)),-- -C target-feature=+crt-static -C relocation-model=static)
+PREFIX ?= /usr/local
+SEEDS ?= 10000
+MINUTES ?= 10
+ZIG = $(or $(ZIG_FOUND),.tools/zig/ziglang/zig)
+ZIG_CACHE := $(CURDIR)/.tools/zig-global-cache
+
+.PHONY: help setup build demo test quick it sim soak cross clean fmt install zig-test
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: ## install the pinned Zig into .tools
+	@scripts/zig-bootstrap
+
+build: ## target/release/velos
+	cargo rustc --release -p velos-cli --bin velos $(STATIC)
+
+demo: build ## start the sample apps, look at them, clean up
+	scripts/demo
+
+fmt: ## format the Rust code
+	cargo fmt
+
+zig-test: setup ## unit tests of the Zig core
+	cd zig && ../$(ZIG) build test --global-cache-dir $(ZIG_CACHE)
+
+cross: setup ## the Zig core for the other Linux
+	cd zig && ../$(ZIG) build -Dtarget=aarch64-linux-gnu --prefix ../target/cross/aarch64-linux --global-cache-dir $(ZIG_CACHE)
+
+test: zig-test cross ## everything a contributor must pass
+	cargo fmt --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo test --workspace
+	$(MAKE) sim
+
+quick: ## under a minute: format, lints, unit tests, 2,000 seeds
+	cargo fmt --check
+	cargo clippy --workspace -- -D warnings
+	cargo test --workspace --lib
+	$(MAKE) sim SEEDS=2000
+
+it: ## end-to-end tests only; T=name picks some
+	cargo test -p velos-cli --test it $(T)
+
+sim: ## simulate the supervisor; SEED=n replays one, SEEDS=n runs so many
+	cargo run -q -p velos-sim -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+soak: ## simulate for MINUTES minutes
+	cargo run -q -p velos-sim -- --minutes $(MINUTES)
+
+install: build ## install into PREFIX
+	install -D -m 0755 target/release/velos $(DESTDIR)$(PREFIX)/bin/velos
+
+clean: ## remove what was built
+	cargo clean
+	rm -rf zig/.zig-cache zig/zig-out
