@@ -47,8 +47,9 @@ pub const Reactor = struct {
 
     pub fn destroy(self: *Reactor) void {
         self.assert_thread();
-        self.ipc.deinit();
+        // Who waits for the end of the connection finds every file written.
         self.writer.deinit();
+        self.ipc.deinit();
         self.processes.deinit();
         self.captures.deinit();
         self.events.deinit();

@@ -358,7 +358,7 @@ impl Control {
         if let Err(error) = std::fs::remove_file(self.home.socket()) {
             self.log.line(&mut self.reactor, &format!("cannot remove the socket: {error}"));
         }
-        self.clients.close_all(&mut self.reactor);
+        // Writes what is queued, then hangs up.
         drop(self.reactor);
         0
     }
