@@ -169,11 +169,22 @@ pub const Processes = struct {
             }
             process.exit.flags = abi.flag.exit_unknown;
         }
-        if (sys.kill(-process.pid, 0) == 0) process.exit.flags |= abi.flag.exit_leftovers;
+        if (self.left_something(index)) process.exit.flags |= abi.flag.exit_leftovers;
         process.state = .draining;
         process.give_up_ns = now_ns + drain_ns;
         process.retry_at_ns = abi.forever;
         if (process.capture == 0 or self.captures.drain(process.capture, self.pool.slots[index].token)) self.report(index);
+    }
+
+    /// The group is asked first, which costs one call. What ran away from it was taken in by our parent; only when
+    /// that has children besides us is the process table walked.
+    fn left_something(self: *Processes, index: u32) bool {
+        const slot = &self.pool.slots[index];
+        if (sys.kill(-slot.value.pid, 0) == 0) return true;
+        var orphans: [2]i32 = undefined;
+        if (procfs.children(procfs.parent_pid(), &orphans) < 2) return false;
+        var some: [1]i32 = undefined;
+        return signal_tree.members(.{ .token = slot.token, .leader = slot.value.pid }, &some) > 0;
     }
 
     /// The output before an exit is on its way to the log.

@@ -66,7 +66,12 @@ pub(crate) fn resolve(
     }
 }
 
-fn resolve_file(path: &Path, wanted: Option<&str>, arguments: &[String], search: &str) -> Result<Resolved, ErrorReply> {
+fn resolve_file(
+    path: &Path,
+    wanted: Option<&str>,
+    arguments: &[String],
+    search: &str,
+) -> Result<Resolved, ErrorReply> {
     let name = match wanted {
         Some("none") => None,
         Some(name) => Some(named(name, search)?),
@@ -83,17 +88,26 @@ fn resolve_file(path: &Path, wanted: Option<&str>, arguments: &[String], search:
 fn direct(path: &Path) -> Result<Resolved, ErrorReply> {
     let mode = std::fs::metadata(path).map(|meta| meta.permissions().mode()).unwrap_or(0);
     if mode & 0o111 == 0 {
-        let message = format!("cannot start {}: it is not executable and its extension names no interpreter", path.display());
+        let message = format!(
+            "cannot start {}: it is not executable and its extension names no interpreter",
+            path.display()
+        );
         return Err(failed(message).hint(format!("run: chmod +x {}, or give --interpreter", path.display())));
     }
-    Ok(Resolved { script: path.to_path_buf(), interpreter: None, program: path.to_path_buf(), leading: Vec::new() })
+    Ok(Resolved {
+        script: path.to_path_buf(),
+        interpreter: None,
+        program: path.to_path_buf(),
+        leading: Vec::new(),
+    })
 }
 
 type Found = (String, PathBuf, Vec<String>);
 
 fn named(name: &str, search: &str) -> Result<Found, ErrorReply> {
     let given = Path::new(name);
-    let program = if name.contains('/') { given.exists().then(|| absolute(given)) } else { find(name, search) };
+    let program =
+        if name.contains('/') { given.exists().then(|| absolute(given)) } else { find(name, search) };
     let Some(program) = program else {
         return Err(failed(format!("cannot start it: the interpreter {name:?} is not in PATH"))
             .hint("install it, or give its path with --interpreter"));
@@ -104,7 +118,8 @@ fn named(name: &str, search: &str) -> Result<Found, ErrorReply> {
 
 /// By extension first (a `.js` file that is executable is still node's), then by `#!`, then by what is in it.
 fn guess(path: &Path, search: &str) -> Result<Option<Found>, ErrorReply> {
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let extension =
+        path.extension().and_then(|extension| extension.to_str()).unwrap_or_default().to_ascii_lowercase();
     let candidates = BY_EXTENSION.iter().find(|(known, _)| *known == extension).map(|(_, names)| *names);
     if let Some(names) = candidates {
         if extension == "py"
@@ -116,14 +131,17 @@ fn guess(path: &Path, search: &str) -> Result<Option<Found>, ErrorReply> {
         return match found {
             Some(found) => Ok(Some(found)),
             None => {
-                let message = format!("cannot start {}: none of {} is in PATH", path.display(), names.join(", "));
+                let message =
+                    format!("cannot start {}: none of {} is in PATH", path.display(), names.join(", "));
                 Err(failed(message).hint("install one of them, or give --interpreter"))
             }
         };
     }
     match shebang(path) {
         // The kernel follows it, if it may.
-        Some(_) if std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0) => Ok(None),
+        Some(_) if std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0) => {
+            Ok(None)
+        }
         Some(words) => from_shebang(&words, search).map(Some),
         None => Ok(None),
     }
@@ -153,7 +171,11 @@ fn shebang(path: &Path) -> Option<Vec<String>> {
 
 fn virtual_environment(script: &Path) -> Option<PathBuf> {
     let folder = script.parent()?;
-    let python = folder.ancestors().take(3).map(|folder| folder.join(".venv/bin/python")).find(|python| python.exists())?;
+    let python = folder
+        .ancestors()
+        .take(3)
+        .map(|folder| folder.join(".venv/bin/python"))
+        .find(|python| python.exists())?;
     Some(python)
 }
 
@@ -168,9 +190,13 @@ fn shell_command(line: &str, search: &str) -> Result<Resolved, ErrorReply> {
 
 /// An executable file of this name in the folders of a PATH.
 fn find(name: &str, search: &str) -> Option<PathBuf> {
-    search.split(':').filter(|folder| folder.starts_with('/')).map(|folder| Path::new(folder).join(name)).find(|path| {
-        std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-    })
+    search
+        .split(':')
+        .filter(|folder| folder.starts_with('/'))
+        .map(|folder| Path::new(folder).join(name))
+        .find(|path| {
+            std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+        })
 }
 
 fn absolute(path: &Path) -> PathBuf {

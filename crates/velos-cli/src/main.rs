@@ -21,10 +21,12 @@ fn main() -> ExitCode {
     let context = Context::new(&arguments);
     let result = match arguments.command {
         None if arguments.version => commands::version::run(&context),
-        None => return error::usage(&<Arguments as clap::CommandFactory>::command().error(
-            clap::error::ErrorKind::MissingSubcommand,
-            "no command given; `velos --help` lists them",
-        )),
+        None => {
+            return error::usage(&<Arguments as clap::CommandFactory>::command().error(
+                clap::error::ErrorKind::MissingSubcommand,
+                "no command given; `velos --help` lists them",
+            ));
+        }
         Some(command) => run(&context, command),
     };
     match result {
@@ -37,7 +39,9 @@ fn run(context: &Context, command: Command) -> commands::Result {
     match command {
         Command::Start(start) => commands::start::run(context, start),
         Command::Stop(targets) => commands::select::run(context, commands::select::Verb::Stop, &targets),
-        Command::Restart(targets) => commands::select::run(context, commands::select::Verb::Restart, &targets),
+        Command::Restart(targets) => {
+            commands::select::run(context, commands::select::Verb::Restart, &targets)
+        }
         Command::Delete(targets) => commands::select::run(context, commands::select::Verb::Delete, &targets),
         Command::List => commands::list::run(context),
         Command::Info(targets) => commands::info::run(context, &targets),

@@ -51,11 +51,17 @@ pub(crate) fn table(columns: &[Column], rows: &[Vec<String>], width: usize) -> S
     let natural: Vec<usize> = columns
         .iter()
         .enumerate()
-        .map(|(n, column)| rows.iter().map(|row| columns_of(&row[n])).max().unwrap_or(0).max(column.title.len()))
+        .map(|(n, column)| {
+            rows.iter().map(|row| columns_of(&row[n])).max().unwrap_or(0).max(column.title.len())
+        })
         .collect();
     let total = |shown: &[usize]| shown.iter().map(|n| natural[*n] + 3).sum::<usize>() + 1;
     while total(&shown) > width {
-        let Some(worst) = shown.iter().copied().filter(|n| columns[*n].expendable > 0).max_by_key(|n| columns[*n].expendable)
+        let Some(worst) = shown
+            .iter()
+            .copied()
+            .filter(|n| columns[*n].expendable > 0)
+            .max_by_key(|n| columns[*n].expendable)
         else {
             break;
         };
@@ -73,7 +79,8 @@ pub(crate) fn table(columns: &[Column], rows: &[Vec<String>], width: usize) -> S
         format!("{left}{}{right}\n", parts.join(middle))
     };
     let line = |cells: &dyn Fn(usize) -> String| {
-        let parts: Vec<String> = shown.iter().map(|n| format!(" {} ", fit(&cells(*n), widths[*n], columns[*n].right))).collect();
+        let parts: Vec<String> =
+            shown.iter().map(|n| format!(" {} ", fit(&cells(*n), widths[*n], columns[*n].right))).collect();
         format!("│{}│\n", parts.join("│"))
     };
     let mut out = rule("┌", "┬", "┐");

@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 use velos_core::error::{ErrorCode, ErrorReply};
 use velos_core::event::Event;
 use velos_core::frame::{self, FRAME_BYTES_MAX, Message};
-use velos_core::protocol::{EventsParams, Hello, HelloReply, Lost, PROTOCOL_OLDEST, PROTOCOL_VERSION, method};
+use velos_core::protocol::{
+    EventsParams, Hello, HelloReply, Lost, PROTOCOL_OLDEST, PROTOCOL_VERSION, method,
+};
 
 use crate::Home;
 
@@ -82,7 +84,11 @@ impl Client {
     }
 
     /// One call and its answer.
-    pub fn call<P: Serialize + ?Sized, R: DeserializeOwned>(&mut self, method: &str, params: &P) -> Result<R, ErrorReply> {
+    pub fn call<P: Serialize + ?Sized, R: DeserializeOwned>(
+        &mut self,
+        method: &str,
+        params: &P,
+    ) -> Result<R, ErrorReply> {
         self.next_id += 1;
         let id = self.next_id;
         let request = frame::encode_request(id, method, params).map_err(internal)?;
@@ -123,7 +129,8 @@ impl Client {
     fn send(&mut self, payload: &[u8]) -> Result<(), ErrorReply> {
         let length = u32::try_from(payload.len()).ok().filter(|length| *length as usize <= FRAME_BYTES_MAX);
         let Some(length) = length else {
-            let message = format!("a request of {} bytes; at most {FRAME_BYTES_MAX} are possible", payload.len());
+            let message =
+                format!("a request of {} bytes; at most {FRAME_BYTES_MAX} are possible", payload.len());
             return Err(ErrorReply::new(ErrorCode::Usage, message).hint("start fewer apps in one command"));
         };
         let mut bytes = Vec::with_capacity(payload.len() + 4);
@@ -146,8 +153,9 @@ impl Client {
 }
 
 fn internal(error: impl std::fmt::Display) -> ErrorReply {
-    ErrorReply::new(ErrorCode::Internal, format!("the daemon's answer cannot be read: {error}"))
-        .hint("is it of another version? see `velos ping`; `velos upgrade` swaps it without stopping anything")
+    ErrorReply::new(ErrorCode::Internal, format!("the daemon's answer cannot be read: {error}")).hint(
+        "is it of another version? see `velos ping`; `velos upgrade` swaps it without stopping anything",
+    )
 }
 
 fn broken(error: std::io::Error) -> ErrorReply {

@@ -45,7 +45,9 @@ impl Home {
         let shown = self.0.display();
         let hint = "set VELOS_HOME to a folder of yours, mode 0700";
         if meta.is_symlink() {
-            return Err(refused(format!("{shown} is a symbolic link, which somebody else may turn")).hint(hint));
+            return Err(
+                refused(format!("{shown} is a symbolic link, which somebody else may turn")).hint(hint)
+            );
         }
         if !meta.is_dir() {
             return Err(refused(format!("{shown} is not a folder")).hint(hint));

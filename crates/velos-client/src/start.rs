@@ -24,7 +24,8 @@ pub fn connect_or_start(home: &Home, name: &str) -> Result<Client, ErrorReply> {
 }
 
 fn start(home: &Home) -> Result<(), ErrorReply> {
-    let executable = std::env::current_exe().map_err(|error| no_daemon(format!("cannot find myself: {error}")))?;
+    let executable =
+        std::env::current_exe().map_err(|error| no_daemon(format!("cannot find myself: {error}")))?;
     let failed = |error: std::io::Error| no_daemon(format!("cannot start {}: {error}", executable.display()));
     let (mut ours, theirs) = std::io::pipe().map_err(failed)?;
     fcntl(&theirs, FcntlArg::F_SETFD(FdFlag::empty())).map_err(|errno| failed(errno.into()))?;
@@ -44,7 +45,10 @@ fn start(home: &Home) -> Result<(), ErrorReply> {
     ours.read_to_string(&mut answer).map_err(failed)?;
     match answer.trim() {
         "R" => Ok(()),
-        "" => Err(no_daemon(format!("it ended without a word; see {}", home.path().join("daemon.log").display()))),
+        "" => Err(no_daemon(format!(
+            "it ended without a word; see {}",
+            home.path().join("daemon.log").display()
+        ))),
         reason => Err(no_daemon(reason.to_owned())),
     }
 }

@@ -23,6 +23,8 @@ use crate::usage::UsageCache;
 const SAVE_PAUSE_NS: u64 = 20_000_000;
 /// A change is on stable storage after this, ns.
 const DURABLE_AFTER_NS: u64 = 1_000_000_000;
+/// How often, a millisecond apart, we ask how a process ended that we came too late to adopt.
+const GAP_LOOKS: u32 = 20;
 /// Completion token of writes of the table.
 const SAVE_REQUEST: u64 = u64::MAX;
 /// Bit that tells capture tokens from process tokens.
@@ -233,6 +235,14 @@ impl Control {
 
     /// How a process ended that was gone before it could be adopted.
     pub(crate) fn exit_in_the_gap(&mut self, pid: i32, start_ticks: u64) -> Exit {
+        // The guardian collects first and tells then; only at the start of a daemon do we wait for it.
+        for _ in 0..GAP_LOOKS {
+            self.read_link();
+            if self.reaped.contains_key(&pid) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
         match self.reaped.remove(&pid) {
             Some(reaped) if reaped.start_ticks == start_ticks => reaped.exit,
             _ => Exit::Unknown,

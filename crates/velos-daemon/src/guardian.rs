@@ -49,7 +49,9 @@ struct Guardian<'a> {
     failures: u32,
     retry_at: Option<Instant>,
     fifos: BTreeMap<String, OwnedFd>,
+    /// Kept after they were told: the daemon that heard of them may be killed before it acted on it.
     reaped: Vec<Reaped>,
+    told: usize,
     started_ns: u64,
 }
 
@@ -67,6 +69,7 @@ pub(crate) fn run(home: &Home, listener: OwnedFd, lock: OwnedFd, link: OwnedFd, 
         retry_at: None,
         fifos: BTreeMap::new(),
         reaped: Vec::new(),
+        told: 0,
         started_ns: velos_ffi::now_ns(),
     };
     match guardian.watch() {
@@ -169,6 +172,7 @@ impl Guardian<'_> {
             } else {
                 if self.reaped.len() >= REAPED_MAX {
                     self.reaped.remove(0);
+                    self.told = self.told.saturating_sub(1);
                 }
                 self.reaped.push(Reaped { pid: pid.as_raw(), start_ticks, exit });
             }
@@ -205,7 +209,7 @@ impl Guardian<'_> {
                 self.link = Some(link);
                 self.daemon = Some(Pid::from_raw(pid));
                 self.born = Instant::now();
-                self.reaped.clear();
+                self.told = self.reaped.len();
             }
             Err(error) => {
                 complain(
@@ -260,11 +264,9 @@ impl Guardian<'_> {
     /// Tell the daemon what ended; what does not fit now stays for the next round.
     fn flush_reaped(&mut self) {
         let Some(link) = &self.link else { return };
-        let sent = self
-            .reaped
-            .iter()
-            .take_while(|reaped| link::send(link, &Packet::Reaped(**reaped), None).is_ok())
-            .count();
-        self.reaped.drain(..sent);
+        let untold = self.reaped.iter().skip(self.told);
+        let sent =
+            untold.take_while(|reaped| link::send(link, &Packet::Reaped(**reaped), None).is_ok()).count();
+        self.told += sent;
     }
 }

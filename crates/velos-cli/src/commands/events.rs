@@ -23,7 +23,11 @@ pub(crate) fn run(context: &super::Context, events: &Events) -> super::Result {
     Ok(0)
 }
 
-fn follow(context: &super::Context, client: &mut Client, params: EventsParams) -> Result<(), velos_client::ErrorReply> {
+fn follow(
+    context: &super::Context,
+    client: &mut Client,
+    params: EventsParams,
+) -> Result<(), velos_client::ErrorReply> {
     client.subscribe(&params)?;
     loop {
         match client.next_notice()? {
@@ -31,7 +35,9 @@ fn follow(context: &super::Context, client: &mut Client, params: EventsParams) -
             velos_client::Notice::Lost(count) if !context.machine => {
                 crate::output::print(&format!("({count} events were missed)\n"))?;
             }
-            velos_client::Notice::Lost(count) => crate::output::print_json(&serde_json::json!({ "lost": count }))?,
+            velos_client::Notice::Lost(count) => {
+                crate::output::print_json(&serde_json::json!({ "lost": count }))?
+            }
         }
     }
 }

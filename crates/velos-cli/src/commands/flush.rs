@@ -10,7 +10,8 @@ pub(crate) fn run(context: &super::Context, targets: &OptionalTargets) -> super:
     if context.machine {
         crate::output::print_json(&reply)?;
     } else {
-        let lines: String = reply.files.iter().map(|file| format!("[OK] Emptied {}\n", file.to_text())).collect();
+        let lines: String =
+            reply.files.iter().map(|file| format!("[OK] Emptied {}\n", file.to_text())).collect();
         context.say(&lines)?;
     }
     Ok(0)

@@ -32,7 +32,8 @@ fn mask(instance: &mut InstanceInfo) {
 
 fn looks_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
-    ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"].iter().any(|word| name.contains(word)) || name.ends_with("KEY")
+    ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"].iter().any(|word| name.contains(word))
+        || name.ends_with("KEY")
 }
 
 fn describe(info: &InstanceInfo) -> String {
@@ -62,7 +63,10 @@ fn describe(info: &InstanceInfo) -> String {
     ];
     if let Some(bytes) = one.rss_bytes {
         let processes = info.processes.unwrap_or(1);
-        rows.push(("memory", format!("{} in {processes} processes, {} threads", short_bytes(bytes), info.threads.unwrap_or(1))));
+        rows.push((
+            "memory",
+            format!("{} in {processes} processes, {} threads", short_bytes(bytes), info.threads.unwrap_or(1)),
+        ));
     }
     if let Some(cpu) = one.cpu_centipercent {
         rows.push(("cpu", format!("{}.{}%", cpu / 100, cpu % 100 / 10)));

@@ -13,7 +13,9 @@ pub(crate) fn run(context: &super::Context) -> super::Result {
         }
     };
     if context.machine {
-        crate::output::print_json(&serde_json::json!({ "daemon_ran": stopped.is_some(), "stopped": stopped.unwrap_or(0) }))?;
+        crate::output::print_json(
+            &serde_json::json!({ "daemon_ran": stopped.is_some(), "stopped": stopped.unwrap_or(0) }),
+        )?;
         return Ok(0);
     }
     let text = match stopped {

@@ -68,7 +68,12 @@ fn remark(one: &InstanceSummary) -> String {
             (None, Some(exit)) => format!("it ended with {exit}"),
             (None, None) => "no reason is known".to_owned(),
         };
-        text.push_str(&format!("! {} is {}: {reason}; see `velos why {}`\n", one.name, one.phase.status(), one.name));
+        text.push_str(&format!(
+            "! {} is {}: {reason}; see `velos why {}`\n",
+            one.name,
+            one.phase.status(),
+            one.name
+        ));
     }
     if let Some(errno) = one.log_errno {
         let reason = std::io::Error::from_raw_os_error(errno);

@@ -83,7 +83,13 @@ fn find(context: &super::Context, targets: &[String]) -> Result<Vec<Source>, Err
     let candidates: Vec<Candidate<'_>> = list
         .instances
         .iter()
-        .map(|one| Candidate { id: one.id, name: &one.name, namespace: &one.namespace, slot: one.slot, script: &one.script })
+        .map(|one| Candidate {
+            id: one.id,
+            name: &one.name,
+            namespace: &one.namespace,
+            slot: one.slot,
+            script: &one.script,
+        })
         .collect();
     let mut sources = Vec::new();
     for target in targets {

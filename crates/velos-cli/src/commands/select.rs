@@ -29,7 +29,11 @@ pub(crate) fn run(context: &super::Context, verb: Verb, targets: &Targets) -> su
 }
 
 /// A line per instance; what did not work goes to stderr with the last words of the app.
-pub(crate) fn tell(context: &super::Context, outcomes: &Outcomes, done: impl Fn(&Outcome) -> String) -> super::Result {
+pub(crate) fn tell(
+    context: &super::Context,
+    outcomes: &Outcomes,
+    done: impl Fn(&Outcome) -> String,
+) -> super::Result {
     let mut code = 0;
     for outcome in outcomes.instances.iter().filter(|outcome| !outcome.ok) {
         code = code.max(if outcome.phase == Phase::Launching { 5 } else { 1 });
@@ -44,7 +48,11 @@ pub(crate) fn tell(context: &super::Context, outcomes: &Outcomes, done: impl Fn(
     let mut good = String::new();
     let mut bad = String::new();
     for outcome in &outcomes.instances {
-        let name = if outcome.slot > 0 { format!("{}:{}", outcome.name, outcome.slot) } else { outcome.name.clone() };
+        let name = if outcome.slot > 0 {
+            format!("{}:{}", outcome.name, outcome.slot)
+        } else {
+            outcome.name.clone()
+        };
         if outcome.ok {
             good.push_str(&format!("[OK] Process \"{name}\" {}\n", done(outcome)));
         } else {

@@ -19,7 +19,9 @@ use crate::interpreter;
 
 pub(crate) fn run(context: &super::Context, start: Start) -> super::Result {
     if start.name.is_some() && start.targets.len() > 1 {
-        return Err(usage("--name names one app, but several targets are given").hint("start them one by one"));
+        return Err(
+            usage("--name names one app, but several targets are given").hint("start them one by one")
+        );
     }
     let mut client = context.daemon()?;
     let known: ListReply = client.call(method::LIST, &Targets::default())?;
@@ -35,7 +37,9 @@ pub(crate) fn run(context: &super::Context, start: Start) -> super::Result {
         let params = Params { apps, targets: Vec::new() };
         merge(&mut outcomes, client.call(method::START, &params)?);
     }
-    super::select::tell(context, &outcomes, |outcome| format!("started (PID: {})", outcome.pid.unwrap_or_default()))
+    super::select::tell(context, &outcomes, |outcome| {
+        format!("started (PID: {})", outcome.pid.unwrap_or_default())
+    })
 }
 
 fn merge(into: &mut Outcomes, mut more: Outcomes) {
@@ -45,7 +49,10 @@ fn merge(into: &mut Outcomes, mut more: Outcomes) {
 
 /// A name, id or the like of something in the list; a file that is there is never taken for a name.
 fn known_instances(start: &Start, target: &str, known: &ListReply) -> Option<Vec<InstanceId>> {
-    if start.name.is_some() || target.contains(char::is_whitespace) || target.contains('/') && !target.starts_with('/') {
+    if start.name.is_some()
+        || target.contains(char::is_whitespace)
+        || target.contains('/') && !target.starts_with('/')
+    {
         return None;
     }
     if Path::new(target).is_file() {
@@ -67,7 +74,8 @@ fn known_instances(start: &Start, target: &str, known: &ListReply) -> Option<Vec
 
 /// As under PM2: what runs is restarted, what does not is started.
 fn start_known(client: &mut Client, ids: &[InstanceId], known: &ListReply) -> Result<Outcomes, ErrorReply> {
-    let runs = |id: &InstanceId| known.instances.iter().any(|one| one.id == *id && one.phase == Phase::Online);
+    let runs =
+        |id: &InstanceId| known.instances.iter().any(|one| one.id == *id && one.phase == Phase::Online);
     let (online, others): (Vec<InstanceId>, Vec<InstanceId>) = ids.iter().partition(|id| runs(id));
     let mut outcomes = Outcomes::default();
     for (method, ids) in [(method::RESTART, online), (method::START, others)] {
@@ -81,7 +89,8 @@ fn start_known(client: &mut Client, ids: &[InstanceId], known: &ListReply) -> Re
 }
 
 fn declare(start: &Start, target: &str) -> Result<AppSpec, ErrorReply> {
-    let here = std::env::current_dir().map_err(|error| super::failed(format!("cannot tell where we are: {error}")))?;
+    let here = std::env::current_dir()
+        .map_err(|error| super::failed(format!("cannot tell where we are: {error}")))?;
     let cwd = start.cwd.as_ref().map_or_else(|| here.clone(), |cwd| here.join(cwd));
     if !cwd.is_dir() {
         return Err(super::failed(format!("cannot start {target}: {} is not a directory", cwd.display()))
@@ -115,7 +124,11 @@ fn declare(start: &Start, target: &str) -> Result<AppSpec, ErrorReply> {
         restart: restart_policy(start)?,
         stop: stop_policy(start)?,
         readiness: Default::default(),
-        logs: LogSpec { out: log(start.output.as_deref(), &cwd), err: log(start.error.as_deref(), &cwd), ..LogSpec::default() },
+        logs: LogSpec {
+            out: log(start.output.as_deref(), &cwd),
+            err: log(start.error.as_deref(), &cwd),
+            ..LogSpec::default()
+        },
     })
 }
 

@@ -22,7 +22,11 @@ pub(crate) fn run(context: &super::Context, upgrade: &Upgrade) -> super::Result 
         crate::output::print_json(new.hello())?;
     } else {
         let pid = new.hello().pid;
-        context.say(&format!("[OK] Daemon {pid} runs {} ({}) now; nothing was stopped\n", reply.product, path.display()))?;
+        context.say(&format!(
+            "[OK] Daemon {pid} runs {} ({}) now; nothing was stopped\n",
+            reply.product,
+            path.display()
+        ))?;
     }
     Ok(0)
 }

@@ -40,7 +40,12 @@ fn next(why: &WhyInstance) -> String {
     let one = &why.summary;
     match (one.phase, one.next_try_ms) {
         (Phase::Backoff, Some(at)) => {
-            format!("it is started again at {} (short run {} of {})", clock(at), why.unstable, why.restart.max_restarts)
+            format!(
+                "it is started again at {} (short run {} of {})",
+                clock(at),
+                why.unstable,
+                why.restart.max_restarts
+            )
         }
         (Phase::Backoff, None) => "it is started again soon".to_owned(),
         (Phase::Online, _) if why.restart.autorestart => "it runs; if it ends it is started again".to_owned(),
