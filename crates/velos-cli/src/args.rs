@@ -32,7 +32,7 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Start scripts, programs or shell commands, or apps that are known
-    Start(Start),
+    Start(Box<Start>),
     /// Stop apps and keep them in the list
     Stop(Targets),
     /// Stop and start apps

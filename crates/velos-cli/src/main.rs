@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 
 fn run(context: &Context, command: Command) -> commands::Result {
     match command {
-        Command::Start(start) => commands::start::run(context, start),
+        Command::Start(start) => commands::start::run(context, &start),
         Command::Stop(targets) => commands::select::run(context, commands::select::Verb::Stop, &targets),
         Command::Restart(targets) => {
             commands::select::run(context, commands::select::Verb::Restart, &targets)

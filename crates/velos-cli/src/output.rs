@@ -5,14 +5,16 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use serde::Serialize;
 use velos_core::error::{ErrorCode, ErrorReply};
 
-/// Write data. A reader that went away (`velos list | head`) is no failure.
+/// Write data. A reader that went away (`velos logs -f | head`) ends us, and that is no failure.
+#[expect(clippy::exit, reason = "there is nobody left to write for")]
 pub(crate) fn print(text: &str) -> Result<(), ErrorReply> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
             Err(ErrorReply::new(ErrorCode::Failed, format!("cannot write to standard output: {error}")))
         }
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) => Ok(()),
     }
 }
 

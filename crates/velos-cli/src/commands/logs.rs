@@ -54,7 +54,18 @@ pub(crate) fn run(context: &super::Context, logs: &Logs) -> super::Result {
     for (_, number, line) in &keyed {
         show(context, logs, several.then(|| sources[*number].name.as_str()), line)?;
     }
-    while follow {
+    if follow { go_on(context, logs, &sources, followers) } else { Ok(0) }
+}
+
+/// Show what is added, until somebody ends us.
+fn go_on(
+    context: &super::Context,
+    logs: &Logs,
+    sources: &[Source],
+    mut followers: Vec<(usize, Follower)>,
+) -> super::Result {
+    let several = sources.len() > 1;
+    loop {
         let mut fresh = Vec::new();
         for (number, follower) in &mut followers {
             let lines = follower.look().map_err(|error| cannot_read(&sources[*number].out, &error))?;
@@ -68,7 +79,6 @@ pub(crate) fn run(context: &super::Context, logs: &Logs) -> super::Result {
             std::thread::sleep(LOOK_AGAIN);
         }
     }
-    Ok(0)
 }
 
 /// Ask a running daemon where the logs are; without one, or for an app that is gone, the files' names tell.

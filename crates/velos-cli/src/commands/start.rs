@@ -17,7 +17,7 @@ use velos_core::units::parse_duration_ms;
 use crate::args::Start;
 use crate::interpreter;
 
-pub(crate) fn run(context: &super::Context, start: Start) -> super::Result {
+pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
     if start.name.is_some() && start.targets.len() > 1 {
         return Err(
             usage("--name names one app, but several targets are given").hint("start them one by one")
@@ -28,9 +28,9 @@ pub(crate) fn run(context: &super::Context, start: Start) -> super::Result {
     let mut outcomes = Outcomes::default();
     let mut apps = Vec::new();
     for target in &start.targets {
-        match known_instances(&start, target, &known) {
+        match known_instances(start, target, &known) {
             Some(ids) => merge(&mut outcomes, start_known(&mut client, &ids, &known)?),
-            None => apps.push(declare(&start, target)?),
+            None => apps.push(declare(start, target)?),
         }
     }
     if !apps.is_empty() {

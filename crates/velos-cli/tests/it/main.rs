@@ -1,5 +1,4 @@
 //! End to end: the real binary, real processes, a home of its own per test, nothing left behind.
-#![expect(missing_docs, reason = "tests are named after what they show")]
 
 mod faults;
 mod lifecycle;
