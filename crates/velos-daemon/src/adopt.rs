@@ -28,9 +28,12 @@ impl Control {
             let mut effects = Effects::new();
             self.supervisor = Supervisor::restore(state, now(), same_boot, &mut effects);
             let running = self.live_runs();
-            for (id, _, identity) in &running {
-                if identity.is_some() || self.capture_is_inherited(*id) {
-                    self.open_capture(*id, Vec::new());
+            // Also of what has ended: its last words may still be in the FIFO that the guardian kept.
+            let all: Vec<InstanceId> = self.supervisor.instances().map(|instance| instance.id).collect();
+            for id in all {
+                let runs = running.iter().any(|(live, _, identity)| *live == id && identity.is_some());
+                if runs || self.capture_is_inherited(id) {
+                    self.open_capture(id, Vec::new());
                 }
             }
             for effect in effects {

@@ -14,6 +14,10 @@ fn sigkill_of_the_daemon_loses_no_line_and_keeps_every_process() {
     for name in &names {
         env.start(name, &["--no-autorestart"], &["lines", "20000"]);
     }
+    // A change is acknowledged a moment before it is on disk; what is shown here begins after that moment.
+    let table = env.home().join("state.mp");
+    let written = || std::fs::read(&table).is_ok_and(|bytes| bytes.windows(3).any(|name| name == b"w19"));
+    wait_until("the table on disk", SOON, written);
     let pids: Vec<i32> = env.list().iter().filter_map(|one| one.pid).collect();
     for _ in 0..4 {
         env.kill_daemon();
@@ -22,7 +26,8 @@ fn sigkill_of_the_daemon_loses_no_line_and_keeps_every_process() {
     assert!(after.iter().all(|pid| pids.contains(pid)), "{pids:?} {after:?}");
     for name in &names {
         let done = env.wait_instance(name, "done", |one| one.phase == Phase::Stopped);
-        assert_eq!(done.exit, Some(Exit::Code(0)), "{name}");
+        // Unknown: collected by a daemon that was killed before it had written that down.
+        assert!(matches!(done.exit, Some(Exit::Code(0) | Exit::Unknown)), "{name}: {:?}", done.exit);
         wait_until("the log", SOON, || {
             numbered::whole_log(&env.out_log(name)).ends_with(&numbered::end(20_000))
         });
