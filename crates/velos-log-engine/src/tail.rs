@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use crate::index::{Record, read_index};
 use crate::line::{Line, Stream};
@@ -72,6 +73,12 @@ fn tail_of_file(path: &Path, stream: Stream, count: usize) -> io::Result<Vec<Lin
     }
     let index = read_index(path);
     let mut lines = split(&bytes, start, stream, &index);
+    // A record is closed a moment after its bytes are written: until then the file's own time is as good.
+    let written_us = file.metadata()?.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let written_us = written_us.and_then(|since| u64::try_from(since.as_micros()).ok());
+    for line in lines.iter_mut().rev().take_while(|line| line.time_us.is_none()) {
+        line.time_us = written_us;
+    }
     // The first one may have begun before the block.
     let surplus = lines.len().saturating_sub(count);
     lines.drain(..surplus);
