@@ -2,21 +2,40 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// The group of an app that names none.
+const DEFAULT_NAMESPACE: &str = "default";
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 it failed, 2 wrong usage, 3 no such process, 4 no daemon and none could \
+    be started, 5 not ready in time, 6 refused";
+
+const START_EXAMPLES: &str = "Examples:
+  velos start app.js --name api -- --port 3000
+  velos start worker.py -e QUEUE=mail --kill-timeout 10s
+  velos start \"python3 -m http.server 8000\" --name web
+  velos start api";
+
+const LOGS_EXAMPLES: &str = "Examples:
+  velos logs api --lines 100 --nostream
+  velos logs -f --err";
+
 /// A process manager for people and for AI agents
 #[derive(Debug, Parser)]
-#[command(name = "velos", disable_version_flag = true, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "velos", disable_version_flag = true, disable_help_subcommand = true, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     /// Print one JSON document instead of text
-    #[arg(long, visible_alias = "json", global = true)]
+    #[arg(long, visible_alias = "json", global = true, help_heading = "Global options")]
     pub(crate) machine: bool,
     /// When to use colour
-    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true, help_heading = "Global options")]
     pub(crate) color: Color,
+    /// The same as --color never
+    #[arg(long, global = true, hide = true)]
+    pub(crate) no_color: bool,
     /// Print nothing when all goes well
-    #[arg(long, short = 's', visible_alias = "silent", global = true)]
+    #[arg(long, short = 's', visible_alias = "silent", global = true, help_heading = "Global options")]
     pub(crate) quiet: bool,
     /// Print versions of the binary and of the running daemon
-    #[arg(long, short = 'V')]
+    #[arg(long, short = 'V', short_alias = 'v')]
     pub(crate) version: bool,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -30,9 +49,11 @@ pub(crate) enum Color {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it lives as long as the program")]
 pub(crate) enum Command {
     /// Start scripts, programs or shell commands, or apps that are known
-    Start(Box<Start>),
+    #[command(after_help = START_EXAMPLES)]
+    Start(Start),
     /// Stop apps and keep them in the list
     Stop(Targets),
     /// Stop and start apps
@@ -50,6 +71,7 @@ pub(crate) enum Command {
     Why(Targets),
     /// Show what apps printed
     #[command(visible_alias = "log")]
+    #[command(after_help = LOGS_EXAMPLES)]
     Logs(Logs),
     /// Empty the logs of apps, or of all
     Flush(OptionalTargets),
@@ -88,7 +110,7 @@ pub(crate) struct Start {
     #[arg(long, short, value_name = "NAME")]
     pub(crate) name: Option<String>,
     /// Group of the app
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_NAMESPACE)]
     pub(crate) namespace: String,
     /// Working directory [default: the current one]
     #[arg(long, value_name = "DIR")]
@@ -135,6 +157,29 @@ pub(crate) struct Start {
     /// Arguments of the script
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<std::ffi::OsString>,
+}
+
+impl Start {
+    /// Whether something was said that only the declaration of a new app can hold.
+    pub(crate) fn has_options(&self) -> bool {
+        let texts = [
+            &self.cwd,
+            &self.interpreter,
+            &self.interpreter_args,
+            &self.kill_timeout,
+            &self.kill_signal,
+            &self.min_uptime,
+            &self.restart_delay,
+            &self.output,
+            &self.error,
+        ];
+        texts.into_iter().any(Option::is_some)
+            || self.namespace != DEFAULT_NAMESPACE
+            || self.instances != 1
+            || self.no_autorestart
+            || self.max_restarts.is_some()
+            || !(self.env.is_empty() && self.stop_exit_codes.is_empty() && self.args.is_empty())
+    }
 }
 
 #[derive(Debug, Args)]

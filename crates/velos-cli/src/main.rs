@@ -1,10 +1,18 @@
 //! `velos`: the command line. One file per command; errors become text and an exit code in `error.rs` only.
 
 mod args;
+mod clock;
+mod columns;
 mod commands;
+#[cfg(test)]
+mod docs;
 mod error;
 mod interpreter;
 mod output;
+#[cfg(test)]
+mod sample;
+mod table;
+mod target;
 
 use std::process::ExitCode;
 

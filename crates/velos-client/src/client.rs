@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use velos_core::error::{ErrorCode, ErrorReply};
 use velos_core::event::Event;
-use velos_core::frame::{self, FRAME_BYTES_MAX, Message};
+use velos_core::frame::{self, FRAME_BYTES_MAX, FrameError, Message};
 use velos_core::protocol::{
     EventsParams, Hello, HelloReply, Lost, PROTOCOL_OLDEST, PROTOCOL_VERSION, method,
 };
@@ -17,12 +17,19 @@ use crate::Home;
 
 /// How long the daemon may take to say hello.
 const HELLO_PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may take to answer a question. Commands take as long as the apps take.
+const QUESTION_PATIENCE: Duration = Duration::from_secs(30);
+/// Calls that change nothing, and so may be made again when the daemon dies over one.
+const QUESTIONS: [&str; 5] = [method::PING, method::LIST, method::INFO, method::WHY, method::EVENTS];
 
 /// A connection to the daemon.
 #[derive(Debug)]
 pub struct Client {
+    home: Home,
+    name: String,
     stream: UnixStream,
     next_id: u32,
+    patience: Option<Duration>,
     hello: HelloReply,
 }
 
@@ -35,25 +42,64 @@ pub enum Notice {
     Lost(u64),
 }
 
+/// Why there is no connection, or no answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Nobody listens.
+    NoDaemon,
+    /// The daemon hung up: it died, or is leaving.
+    HungUp,
+    /// Anything else.
+    Other(ErrorReply),
+}
+
+impl From<FrameError> for Failure {
+    fn from(error: FrameError) -> Self {
+        Self::Other(unreadable(error))
+    }
+}
+
+impl From<ErrorReply> for Failure {
+    fn from(error: ErrorReply) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<Failure> for ErrorReply {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Other(error) => error,
+            Failure::NoDaemon => ErrorReply::new(ErrorCode::NoDaemon, "no daemon runs"),
+            Failure::HungUp => ErrorReply::new(ErrorCode::Failed, "the daemon went away before it answered")
+                .hint(
+                    "if it crashed it is back already; see what was done with `velos list`, then try again",
+                ),
+        }
+    }
+}
+
 impl Client {
     /// Connect to a running daemon. `Ok(None)`: none runs.
     pub fn connect(home: &Home, name: &str) -> Result<Option<Self>, ErrorReply> {
-        let socket = home.socket();
-        let stream = match UnixStream::connect(&socket) {
-            Ok(stream) => stream,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
-                return Ok(None);
-            }
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                let message = format!("cannot connect to {}: {error}", socket.display());
-                return Err(ErrorReply::new(ErrorCode::Refused, message)
-                    .hint("the daemon of another user? set VELOS_HOME to a folder of yours"));
-            }
-            Err(error) => {
-                let message = format!("cannot connect to {}: {error}", socket.display());
-                return Err(ErrorReply::new(ErrorCode::NoDaemon, message));
-            }
-        };
+        Self::connect_within(home, name, HELLO_PATIENCE)
+    }
+
+    /// The same, with a limit on how long the daemon may take to say hello.
+    pub fn connect_within(home: &Home, name: &str, patience: Duration) -> Result<Option<Self>, ErrorReply> {
+        match Self::greet(home, name, patience) {
+            // One that was just leaving took nobody in any more.
+            Err(Failure::HungUp) => match Self::greet(home, name, patience) {
+                Err(Failure::NoDaemon | Failure::HungUp) => Ok(None),
+                other => other.map(Some).map_err(ErrorReply::from),
+            },
+            Err(Failure::NoDaemon) => Ok(None),
+            other => other.map(Some).map_err(ErrorReply::from),
+        }
+    }
+
+    /// One attempt.
+    pub(crate) fn greet(home: &Home, name: &str, patience: Duration) -> Result<Self, Failure> {
+        let stream = UnixStream::connect(home.socket()).map_err(|error| cannot_connect(home, &error))?;
         let hello = HelloReply {
             version: 0,
             product: String::new(),
@@ -64,12 +110,15 @@ impl Client {
             rss_bytes: 0,
             executable: Default::default(),
         };
-        let mut client = Self { stream, next_id: 0, hello };
-        client.set_patience(Some(HELLO_PATIENCE));
+        let mut client =
+            Self { home: home.clone(), name: name.to_owned(), stream, next_id: 0, patience: None, hello };
+        client.limit(Some(patience));
         let params = Hello { version: PROTOCOL_VERSION, oldest: PROTOCOL_OLDEST, client: name.to_owned() };
-        client.hello = client.call(method::HELLO, &params)?;
-        client.set_patience(None);
-        Ok(Some(client))
+        client.hello = client.exchange(method::HELLO, &params).map_err(|failure| match failure {
+            Failure::Other(error) if error.code == ErrorCode::Busy => Failure::Other(silent(home)),
+            other => other,
+        })?;
+        Ok(client)
     }
 
     /// What the daemon said of itself.
@@ -77,36 +126,60 @@ impl Client {
         &self.hello
     }
 
-    /// Give up on a silent daemon after this long; `None`: wait for ever.
+    /// Give up on a silent daemon after this long, whatever is asked; `None`: only questions are limited.
     pub fn set_patience(&mut self, patience: Option<Duration>) {
-        // Fails only for a duration of zero.
+        self.patience = patience;
+    }
+
+    /// One call and its answer. A question is asked again, once, when the daemon dies over it: the next one answers.
+    pub fn call<P, R>(&mut self, method: &str, params: &P) -> Result<R, ErrorReply>
+    where
+        P: Serialize + ?Sized,
+        R: DeserializeOwned,
+    {
+        let is_question = QUESTIONS.contains(&method);
+        let patience = self.patience.or(is_question.then_some(QUESTION_PATIENCE));
+        self.limit(patience);
+        match self.exchange(method, params) {
+            Err(Failure::HungUp) if is_question => {
+                let again = Self::greet(&self.home, &self.name, HELLO_PATIENCE)?;
+                *self = Self { patience: self.patience, ..again };
+                self.limit(patience);
+                Ok(self.exchange(method, params)?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    fn limit(&self, patience: Option<Duration>) {
+        // Fails only for a duration of zero, which nobody asks for; then there is no limit.
         let _ = self.stream.set_read_timeout(patience);
     }
 
-    /// One call and its answer.
-    pub fn call<P: Serialize + ?Sized, R: DeserializeOwned>(
-        &mut self,
-        method: &str,
-        params: &P,
-    ) -> Result<R, ErrorReply> {
+    fn exchange<P, R>(&mut self, method: &str, params: &P) -> Result<R, Failure>
+    where
+        P: Serialize + ?Sized,
+        R: DeserializeOwned,
+    {
         self.next_id += 1;
         let id = self.next_id;
-        let request = frame::encode_request(id, method, params).map_err(internal)?;
+        let request = frame::encode_request(id, method, params)?;
         self.send(&request)?;
         loop {
             if let Message::Reply { id: answered, result } = self.receive()?
                 && answered == id
             {
-                return frame::params(&result?).map_err(internal);
+                return Ok(frame::params(&result?)?);
             }
         }
     }
 
     /// Follow events; call [`Client::next_notice`] from then on.
     pub fn subscribe(&mut self, params: &EventsParams) -> Result<(), ErrorReply> {
+        self.limit(self.patience);
         self.next_id += 1;
-        let request = frame::encode_request(self.next_id, method::SUBSCRIBE, params).map_err(internal)?;
-        self.send(&request)
+        let request = frame::encode_request(self.next_id, method::SUBSCRIBE, params).map_err(unreadable)?;
+        Ok(self.send(&request)?)
     }
 
     /// Wait for the next notice of a subscription.
@@ -114,10 +187,10 @@ impl Client {
         loop {
             match self.receive()? {
                 Message::Notification { method, params } if method == method::NOTIFY_EVENT => {
-                    return frame::params(&params).map(Notice::Event).map_err(internal);
+                    return frame::params(&params).map(Notice::Event).map_err(unreadable);
                 }
                 Message::Notification { method, params } if method == method::NOTIFY_LOST => {
-                    let lost: Lost = frame::params(&params).map_err(internal)?;
+                    let lost: Lost = frame::params(&params).map_err(unreadable)?;
                     return Ok(Notice::Lost(lost.count));
                 }
                 Message::Reply { result: Err(error), .. } => return Err(error),
@@ -126,46 +199,74 @@ impl Client {
         }
     }
 
-    fn send(&mut self, payload: &[u8]) -> Result<(), ErrorReply> {
+    /// Wait until the daemon hangs up, because it ends or becomes another.
+    pub fn wait_for_end(mut self) {
+        self.limit(None);
+        while self.receive().is_ok() {}
+    }
+
+    fn send(&mut self, payload: &[u8]) -> Result<(), Failure> {
         let length = u32::try_from(payload.len()).ok().filter(|length| *length as usize <= FRAME_BYTES_MAX);
         let Some(length) = length else {
             let message =
                 format!("a request of {} bytes; at most {FRAME_BYTES_MAX} are possible", payload.len());
-            return Err(ErrorReply::new(ErrorCode::Usage, message).hint("start fewer apps in one command"));
+            return Err(ErrorReply::new(ErrorCode::Usage, message)
+                .hint("start fewer apps in one command")
+                .into());
         };
         let mut bytes = Vec::with_capacity(payload.len() + 4);
         bytes.extend_from_slice(&length.to_be_bytes());
         bytes.extend_from_slice(payload);
-        self.stream.write_all(&bytes).map_err(broken)
+        self.stream.write_all(&bytes).map_err(|error| broken(&error))
     }
 
-    fn receive(&mut self) -> Result<Message, ErrorReply> {
+    fn receive(&mut self) -> Result<Message, Failure> {
         let mut length = [0u8; 4];
-        self.stream.read_exact(&mut length).map_err(broken)?;
+        self.stream.read_exact(&mut length).map_err(|error| broken(&error))?;
         let length = u32::from_be_bytes(length) as usize;
         if length > FRAME_BYTES_MAX {
-            return Err(internal(format!("a frame of {length} bytes")));
+            return Err(Failure::Other(unreadable(format!("a frame of {length} bytes"))));
         }
         let mut payload = vec![0u8; length];
-        self.stream.read_exact(&mut payload).map_err(broken)?;
-        frame::decode(&payload).map_err(internal)
+        self.stream.read_exact(&mut payload).map_err(|error| broken(&error))?;
+        Ok(frame::decode(&payload)?)
     }
 }
 
-fn internal(error: impl std::fmt::Display) -> ErrorReply {
+fn cannot_connect(home: &Home, error: &std::io::Error) -> Failure {
+    let message = format!("cannot connect to {}: {error}", home.socket().display());
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => Failure::NoDaemon,
+        ErrorKind::PermissionDenied => Failure::Other(
+            ErrorReply::new(ErrorCode::Refused, message)
+                .hint("is it the daemon of another user? set VELOS_HOME to a folder of yours"),
+        ),
+        _ => Failure::Other(ErrorReply::new(ErrorCode::NoDaemon, message)),
+    }
+}
+
+/// It listens, but does not even say hello.
+fn silent(home: &Home) -> ErrorReply {
+    let message = format!("the daemon on {} does not answer", home.path().display());
+    ErrorReply::new(ErrorCode::NoDaemon, message).hint(format!("see {}", home.daemon_log().display()))
+}
+
+fn unreadable(error: impl std::fmt::Display) -> ErrorReply {
     ErrorReply::new(ErrorCode::Internal, format!("the daemon's answer cannot be read: {error}")).hint(
         "is it of another version? see `velos ping`; `velos upgrade` swaps it without stopping anything",
     )
 }
 
-fn broken(error: std::io::Error) -> ErrorReply {
-    let message = match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => "the daemon does not answer".to_owned(),
-        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
-            "the daemon went away before it answered".to_owned()
-        }
-        _ => format!("the connection to the daemon failed: {error}"),
-    };
-    ErrorReply::new(ErrorCode::Failed, message)
-        .hint("it is back within a second when it crashed; look with `velos list`, then try again")
+fn broken(error: &std::io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Failure::HungUp,
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => Failure::Other(
+            ErrorReply::new(ErrorCode::Busy, "the daemon does not answer")
+                .hint("see daemon.log in VELOS_HOME (~/.velos), then try again"),
+        ),
+        _ => Failure::Other(ErrorReply::new(
+            ErrorCode::Failed,
+            format!("the connection to the daemon failed: {error}"),
+        )),
+    }
 }

@@ -15,16 +15,22 @@ pub struct Home(PathBuf);
 impl Home {
     /// From the environment.
     pub fn from_environment() -> Result<Self, ErrorReply> {
-        let given = std::env::var_os("VELOS_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-        let path = match given {
-            Some(path) => std::path::absolute(path).map_err(|error| refused(error.to_string()))?,
-            None => {
-                let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).ok_or_else(|| {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let path = match (variable("VELOS_HOME"), variable("HOME")) {
+            (Some(path), _) => path,
+            (None, Some(home)) => home.join(".velos"),
+            (None, None) => {
+                return Err(
                     refused("neither VELOS_HOME nor HOME is set").hint("set VELOS_HOME to a folder of yours")
-                })?;
-                PathBuf::from(home).join(".velos")
+                );
             }
         };
+        Self::at(path)
+    }
+
+    /// This folder; it need not exist yet.
+    pub fn at(path: impl Into<PathBuf>) -> Result<Self, ErrorReply> {
+        let path = std::path::absolute(path.into()).map_err(|error| refused(error.to_string()))?;
         let home = Self(path);
         let socket = home.socket();
         if socket.as_os_str().len() > SOCKET_PATH_MAX {
@@ -53,7 +59,7 @@ impl Home {
             return Err(refused(format!("{shown} is not a folder")).hint(hint));
         }
         let own = nix::unistd::geteuid().as_raw();
-        if meta.uid() != own && own != 0 || meta.uid() != own && meta.uid() != 0 {
+        if meta.uid() != own {
             return Err(refused(format!("{shown} belongs to user {}, you are {own}", meta.uid())).hint(hint));
         }
         if meta.mode() & 0o022 != 0 {
@@ -73,6 +79,16 @@ impl Home {
         self.0.join("velos.sock")
     }
 
+    /// Locked for as long as a daemon runs.
+    pub fn pid_file(&self) -> PathBuf {
+        self.0.join("velos.pid")
+    }
+
+    /// What the daemon says of itself.
+    pub fn daemon_log(&self) -> PathBuf {
+        self.0.join("daemon.log")
+    }
+
     /// Where logs are kept.
     pub fn logs(&self) -> PathBuf {
         self.0.join("logs")
@@ -81,4 +97,49 @@ impl Home {
 
 fn refused(message: impl Into<String>) -> ErrorReply {
     ErrorReply::new(ErrorCode::Refused, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn refusal(path: &Path) -> String {
+        let error = Home::at(path).unwrap_err();
+        assert_eq!(error.code, ErrorCode::Refused);
+        assert!(error.hint.is_some(), "{}", error.message);
+        error.message
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_trusted_is_refused_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        assert!(Home::at(path("not-there-yet")).is_ok());
+        std::fs::create_dir(path("good")).unwrap();
+        std::fs::set_permissions(path("good"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(Home::at(path("good")).is_ok());
+        for mode in [0o777, 0o770, 0o702] {
+            std::fs::set_permissions(path("good"), std::fs::Permissions::from_mode(mode)).unwrap();
+            assert!(refusal(&path("good")).contains("others may write"), "{mode:o}");
+        }
+        symlink(path("good"), path("link")).unwrap();
+        assert!(refusal(&path("link")).contains("symbolic link"));
+        std::fs::write(path("file"), "").unwrap();
+        assert!(refusal(&path("file")).contains("not a folder"));
+        if nix::unistd::geteuid().is_root() {
+            std::fs::create_dir(path("other")).unwrap();
+            std::os::unix::fs::chown(path("other"), Some(65_534), None).unwrap();
+            assert!(refusal(&path("other")).contains("belongs to user 65534, you are 0"));
+        }
+    }
+
+    #[test]
+    fn a_socket_path_has_107_bytes_at_most() {
+        let root = "/nonexistent/";
+        let of_length =
+            |length: usize| PathBuf::from(format!("{root}{}", "x".repeat(length - root.len() - 11)));
+        assert!(Home::at(of_length(107)).is_ok());
+        assert!(refusal(&of_length(108)).contains("has 108 bytes, at most 107"));
+    }
 }

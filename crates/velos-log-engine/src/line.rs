@@ -20,15 +20,18 @@ pub struct Line {
     pub bytes: Vec<u8>,
 }
 
-/// For a terminal: colours stay, everything that could command it is shown instead of done.
-pub fn neutralise(bytes: &[u8]) -> String {
+/// For a terminal: everything that could command it is shown instead of done. Colours stay if they are wanted, else they
+/// are left out.
+pub fn neutralise(bytes: &[u8], colours: bool) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_ref();
     while let Some(c) = rest.chars().next() {
         if let Some(length) = colour(rest) {
             let (sequence, after) = rest.split_at(length);
-            out.push_str(sequence);
+            if colours {
+                out.push_str(sequence);
+            }
             rest = after;
             continue;
         }
@@ -58,8 +61,9 @@ mod tests {
 
     #[test]
     fn colours_pass_and_commands_do_not() {
-        assert_eq!(neutralise(b"\x1b[31mred\x1b[0m\tx\r"), "\x1b[31mred\x1b[0m\tx");
-        assert_eq!(neutralise(b"\x1b]52;c;aGk=\x07"), "\u{241b}]52;c;aGk=\u{2407}");
-        assert_eq!(neutralise(b"\x1b[2Ja\x00b\xff"), "\u{241b}[2Ja\u{2400}b\u{fffd}");
+        assert_eq!(neutralise(b"\x1b[31mred\x1b[0m\tx\r", false), "red\tx");
+        assert_eq!(neutralise(b"\x1b[31mred\x1b[0m\tx\r", true), "\x1b[31mred\x1b[0m\tx");
+        assert_eq!(neutralise(b"\x1b]52;c;aGk=\x07", true), "\u{241b}]52;c;aGk=\u{2407}");
+        assert_eq!(neutralise(b"\x1b[2Ja\x00b\xff", true), "\u{241b}[2Ja\u{2400}b\u{fffd}");
     }
 }

@@ -1,83 +1,69 @@
-//! The last lines of a log, over its segments, and the merge of two streams by time.
+//! The last lines of a log, over its segments, read backwards in blocks.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::path::Path;
 
-use crate::index::{Record, read_index};
+use crate::follow::Follower;
+use crate::index::Index;
 use crate::line::{Line, Stream};
+use crate::segments::{self, Identity};
+use crate::split::Splitter;
 
 /// How much is read at once.
 const BLOCK_BYTES: u64 = 64 * 1024;
 
-/// The last `count` lines of a log, oldest first. A log that does not exist has none.
+/// The last `count` lines of a log, oldest first; also a line that has not ended. A log that does not exist has none.
 pub fn tail(log: &Path, stream: Stream, count: usize) -> io::Result<Vec<Line>> {
+    let (mut lines, mut follower) = Follower::after_tail(log, stream, count)?;
+    follower.finish(&mut lines);
+    let surplus = lines.len().saturating_sub(count);
+    lines.drain(..surplus);
+    Ok(lines)
+}
+
+/// The last lines of the closed segments but for `live`, which may have been closed since it was opened.
+pub(crate) fn of_closed(
+    log: &Path,
+    live: Option<Identity>,
+    stream: Stream,
+    count: usize,
+) -> io::Result<Vec<Line>> {
     let mut lines = Vec::new();
-    let mut segments = segments(log)?;
+    let mut segments = segments::closed(log)?;
     while lines.len() < count
-        && let Some(path) = segments.pop()
+        && let Some(segment) = segments.pop()
     {
-        let mut older = tail_of_file(&path, stream, count - lines.len())?;
+        // Rotation may have removed the oldest meanwhile.
+        let Some(file) = segments::open(&segment.path)? else { continue };
+        if live == Some(Identity::of(&file)?) {
+            continue;
+        }
+        let size = file.metadata()?.len();
+        let mut splitter = Splitter::new(stream);
+        let mut older = of_file(&file, size, &Index::of(&segment.path), &mut splitter, count - lines.len())?;
+        splitter.finish(&mut older);
         older.append(&mut lines);
         lines = older;
     }
     Ok(lines)
 }
 
-/// Files of a log that exist, oldest first: `x-out.<n>.log` by number, then `x-out.log`.
-fn segments(log: &Path) -> io::Result<Vec<PathBuf>> {
-    let (Some(folder), Some(name)) = (log.parent(), log.file_name().and_then(|name| name.to_str())) else {
-        return Ok(Vec::new());
-    };
-    let stem = name.strip_suffix(".log").unwrap_or(name);
-    let mut numbered = Vec::new();
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let entry = entry?;
-        let number = entry.file_name().to_str().and_then(|file| {
-            file.strip_prefix(stem)?.strip_prefix('.')?.strip_suffix(".log")?.parse::<u64>().ok()
-        });
-        if let Some(number) = number {
-            numbered.push((number, entry.path()));
-        }
-    }
-    numbered.sort();
-    let mut paths: Vec<PathBuf> = numbered.into_iter().map(|(_, path)| path).collect();
-    if log.exists() {
-        paths.push(log.to_path_buf());
-    }
-    Ok(paths)
-}
-
-/// Read backwards in blocks until enough newlines were seen.
-fn tail_of_file(path: &Path, stream: Stream, count: usize) -> io::Result<Vec<Line>> {
-    let file = File::open(path)?;
-    let size = file.metadata()?.len();
-    let mut start = size;
-    let mut bytes: Vec<u8> = Vec::new();
-    let mut newlines = 0;
-    while start > 0 && newlines <= count {
-        let length = BLOCK_BYTES.min(start);
-        start -= length;
-        let mut block = vec![0u8; length as usize];
-        file.read_exact_at(&mut block, start)?;
-        newlines += block.iter().filter(|byte| **byte == b'\n').count();
-        block.append(&mut bytes);
-        bytes = block;
-    }
-    let index = read_index(path);
-    let mut lines = split(&bytes, start, stream, &index);
-    // A record is closed a moment after its bytes are written: until then the file's own time is as good.
-    let written_us = file.metadata()?.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let written_us = written_us.and_then(|since| u64::try_from(since.as_micros()).ok());
-    for line in lines.iter_mut().rev().take_while(|line| line.time_us.is_none()) {
-        line.time_us = written_us;
+/// The last complete lines before `end`; what follows them stays in the splitter.
+pub(crate) fn of_file(
+    file: &File,
+    end: u64,
+    index: &Index,
+    splitter: &mut Splitter,
+    count: usize,
+) -> io::Result<Vec<Line>> {
+    let (start, blocks) = back(file, end, count)?;
+    let mut lines = Vec::new();
+    let mut at = start;
+    for block in blocks.iter().rev() {
+        splitter.feed(block, at, index, &mut lines);
+        at += block.len() as u64;
     }
     // The first one may have begun before the block.
     let surplus = lines.len().saturating_sub(count);
@@ -85,70 +71,81 @@ fn tail_of_file(path: &Path, stream: Stream, count: usize) -> io::Result<Vec<Lin
     Ok(lines)
 }
 
-pub(crate) fn split(bytes: &[u8], offset: u64, stream: Stream, index: &[Record]) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let mut at = offset;
-    for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-        let text = piece.strip_suffix(b"\n").unwrap_or(piece);
-        lines.push(Line { time_us: time_at(index, at), stream, bytes: text.to_vec() });
-        at += piece.len() as u64;
+/// Blocks from the end until they hold more newlines than lines are wanted; newest first, and where they start.
+fn back(file: &File, end: u64, count: usize) -> io::Result<(u64, Vec<Vec<u8>>)> {
+    let mut start = end;
+    let mut blocks = Vec::new();
+    let mut newlines = 0;
+    while start > 0 && newlines <= count {
+        let length = BLOCK_BYTES.min(start);
+        start -= length;
+        let mut block = vec![0u8; usize::try_from(length).unwrap_or(0)];
+        file.read_exact_at(&mut block, start)?;
+        newlines += block.iter().filter(|byte| **byte == b'\n').count();
+        blocks.push(block);
     }
-    lines
-}
-
-fn time_at(index: &[Record], offset: u64) -> Option<u64> {
-    let after = index.partition_point(|record| record.offset <= offset);
-    let record = index.get(after.checked_sub(1)?)?;
-    (offset < record.offset + u64::from(record.len)).then_some(record.time_us)
-}
-
-/// Merge two runs of lines, each in order, by time; a line without a time stays behind the one before it.
-pub fn merge(out: Vec<Line>, err: Vec<Line>) -> Vec<Line> {
-    let mut keyed: Vec<(u64, Line)> = Vec::with_capacity(out.len() + err.len());
-    for lines in [out, err] {
-        let mut last = 0;
-        for line in lines {
-            last = line.time_us.unwrap_or(last).max(last);
-            keyed.push((last, line));
-        }
-    }
-    keyed.sort_by_key(|(time_us, _)| *time_us);
-    keyed.into_iter().map(|(_, line)| line).collect()
+    Ok((start, blocks))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::made;
 
-    #[test]
-    fn the_last_lines_reach_back_into_closed_segments() {
-        let folder = std::env::temp_dir().join(format!("velos-tail-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let log = folder.join("x-out.log");
-        std::fs::write(folder.join("x-out.2.log"), "one\ntwo\n").unwrap();
-        std::fs::write(folder.join("x-out.10.log"), "three\n").unwrap();
-        std::fs::write(&log, "four\nfi").unwrap();
-        let texts = |count| -> Vec<String> {
-            let lines = tail(&log, Stream::Out, count).unwrap();
-            lines.into_iter().map(|line| String::from_utf8(line.bytes).unwrap()).collect()
-        };
-        assert_eq!(texts(1), ["fi"]);
-        assert_eq!(texts(4), ["two", "three", "four", "fi"]);
-        assert_eq!(texts(99), ["one", "two", "three", "four", "fi"]);
-        assert!(tail(&folder.join("none.log"), Stream::Out, 5).unwrap().is_empty());
-        std::fs::remove_dir_all(&folder).unwrap();
+    fn texts(lines: Vec<Line>) -> Vec<String> {
+        lines.into_iter().map(|line| String::from_utf8(line.bytes).unwrap()).collect()
     }
 
     #[test]
-    fn streams_merge_by_time() {
-        let line = |time_us, text: &str, stream| Line { time_us, stream, bytes: text.as_bytes().to_vec() };
-        let out = vec![
-            line(Some(1), "a", Stream::Out),
-            line(Some(5), "b", Stream::Out),
-            line(None, "c", Stream::Out),
-        ];
-        let err = vec![line(Some(3), "x", Stream::Err), line(Some(9), "y", Stream::Err)];
-        let merged: Vec<u8> = merge(out, err).into_iter().flat_map(|line| line.bytes).collect();
-        assert_eq!(merged, b"axbcy");
+    fn the_last_lines_reach_back_into_closed_segments() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("x-out.log");
+        std::fs::write(folder.path().join("x-out.2.log"), "one\ntwo\n").unwrap();
+        std::fs::write(folder.path().join("x-out.10.log"), "three\n").unwrap();
+        std::fs::write(folder.path().join("x-out.old.log"), "not ours\n").unwrap();
+        std::fs::write(&log, "four\nfi").unwrap();
+        let tail = |count| texts(tail(&log, Stream::Out, count).unwrap());
+        assert!(tail(0).is_empty());
+        assert_eq!(tail(1), ["fi"]);
+        assert_eq!(tail(4), ["two", "three", "four", "fi"]);
+        assert_eq!(tail(99), ["one", "two", "three", "four", "fi"]);
+        assert!(super::tail(&folder.path().join("none.log"), Stream::Out, 5).unwrap().is_empty());
+        assert!(super::tail(Path::new("/nonexistent/x.log"), Stream::Out, 5).unwrap().is_empty());
+    }
+
+    #[test]
+    fn lines_longer_than_a_block_and_many_short_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("x.log");
+        let long = "y".repeat(3 * BLOCK_BYTES as usize + 17);
+        let many: String = (0..50_000).map(|n| format!("{n}\n")).collect();
+        std::fs::write(&log, format!("first\n{many}{long}\nlast\n")).unwrap();
+        let lines = texts(tail(&log, Stream::Out, 3).unwrap());
+        assert_eq!((lines[0].as_str(), lines[1].len(), lines[2].as_str()), ("49999", long.len(), "last"));
+        assert_eq!(texts(tail(&log, Stream::Out, 60_000).unwrap()).len(), 50_003);
+    }
+
+    #[test]
+    fn times_come_from_the_index_as_far_as_it_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("x.log");
+        made::log(&log, &[("a\nb\n", 7, 1), ("c\n", 9, 1)]);
+        let mut text = std::fs::read(&log).unwrap();
+        text.extend(b"d\n");
+        std::fs::write(&log, text).unwrap();
+        let modified = std::fs::metadata(&log).unwrap().modified().unwrap();
+        let modified = modified.duration_since(std::time::UNIX_EPOCH).unwrap().as_micros() as u64;
+        let times = || -> Vec<_> {
+            tail(&log, Stream::Err, 9).unwrap().into_iter().map(|line| (line.time_us, line.stream)).collect()
+        };
+        let known = [(Some(7), Stream::Out), (Some(7), Stream::Out), (Some(9), Stream::Out)];
+        assert_eq!(times()[..3], known);
+        assert_eq!(
+            times()[3],
+            (Some(modified), Stream::Err),
+            "not in the index yet: when the file was written"
+        );
+        std::fs::remove_file(folder.path().join("x.log.vix")).unwrap();
+        assert_eq!(times(), [(None, Stream::Err); 4], "no index, no times");
     }
 }

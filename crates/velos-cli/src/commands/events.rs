@@ -1,72 +1,76 @@
 //! `velos events`, and how an event reads.
 
-use velos_client::Client;
-use velos_core::event::{Cause, Event, Verb, What};
+use velos_client::{Client, Notice};
+use velos_core::error::ErrorReply;
+use velos_core::event::{Cause, DaemonStart, Event, Verb, What};
+use velos_core::instance::Phase;
 use velos_core::protocol::{EventsParams, EventsReply, method};
 
 use crate::args::Events;
+use crate::clock::Clock;
+use crate::output::{Printed, print, print_json};
 
 pub(crate) fn run(context: &super::Context, events: &Events) -> super::Result {
     let mut client = context.daemon()?;
     let params = EventsParams { since: events.since, targets: events.targets.clone(), limit: 0 };
     let reply: EventsReply = client.call(method::EVENTS, &params)?;
     if context.machine && !events.follow {
-        crate::output::print_json(&reply)?;
+        print_json(&reply)?;
         return Ok(0);
     }
-    for event in &reply.events {
-        show(context, event)?;
-    }
-    if events.follow {
+    let text: String = reply.events.iter().map(|event| line(context, event)).collect();
+    if print(&text)? == Printed::Read && events.follow {
         follow(context, &mut client, EventsParams { since: Some(reply.newest), ..params })?;
     }
     Ok(0)
 }
 
-fn follow(
-    context: &super::Context,
-    client: &mut Client,
-    params: EventsParams,
-) -> Result<(), velos_client::ErrorReply> {
+fn follow(context: &super::Context, client: &mut Client, params: EventsParams) -> Result<(), ErrorReply> {
     client.subscribe(&params)?;
     loop {
-        match client.next_notice()? {
-            velos_client::Notice::Event(event) => show(context, &event)?,
-            velos_client::Notice::Lost(count) if !context.machine => {
-                crate::output::print(&format!("({count} events were missed)\n"))?;
-            }
-            velos_client::Notice::Lost(count) => {
-                crate::output::print_json(&serde_json::json!({ "lost": count }))?
-            }
+        let text = match client.next_notice()? {
+            Notice::Event(event) => line(context, &event),
+            Notice::Lost(count) if context.machine => format!("{}\n", serde_json::json!({ "lost": count })),
+            Notice::Lost(count) => format!("({count} events were missed)\n"),
+        };
+        if !text.is_empty() && print(&text)? == Printed::NobodyReads {
+            return Ok(());
         }
     }
 }
 
-fn show(context: &super::Context, event: &Event) -> Result<(), velos_client::ErrorReply> {
+fn line(context: &super::Context, event: &Event) -> String {
     if context.machine {
-        return crate::output::print_json(event);
+        return format!("{}\n", serde_json::json!(event));
     }
-    crate::output::print(&format!("{} {}\n", clock(event.at_ms), sentence(event)))
+    if is_detail(event) {
+        return String::new();
+    }
+    // The clock is read anew: while following, days go by.
+    let clock = Clock::system();
+    format!("{} {}\n", clock.moment(event.at_ms), sentence(event, &clock))
 }
 
-/// Local wall clock time.
-pub(crate) fn clock(at_ms: i64) -> String {
-    match jiff::Timestamp::from_millisecond(at_ms) {
-        Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string(),
-        Err(_) => "??:??:??".to_owned(),
-    }
+/// That it runs is told once more with what comes of it: that it is online, ready, or gone.
+pub(crate) fn is_detail(event: &Event) -> bool {
+    matches!(
+        event.what,
+        What::Transition { from: Phase::Starting, to: Phase::Launching, cause: Cause::Spawned, .. }
+    )
 }
 
 /// One event for people.
-pub(crate) fn sentence(event: &Event) -> String {
+pub(crate) fn sentence(event: &Event, clock: &Clock) -> String {
     let app = event.app.as_deref().unwrap_or("daemon");
     let what = match &event.what {
-        What::Transition { from, to, cause: Cause::Adopted, pid, .. } if from == to => {
-            format!("taken over by a new daemon (PID {})", pid.unwrap_or_default())
-        }
-        What::Transition { from, to, cause, next_try_ms, .. } => {
-            let next = next_try_ms.map_or(String::new(), |at| format!("; next try at {}", clock(at)));
-            format!("{} -> {}: {}{next}", from.status(), to.status(), reason(cause))
+        What::Transition { from, to, cause: Cause::Adopted, pid, .. } if from == to => pid
+            .map_or("taken over by a new daemon".to_owned(), |pid| {
+                format!("taken over by a new daemon (PID {pid})")
+            }),
+        What::Transition { from, to, cause, pid, next_try_ms } => {
+            let pid = pid.map_or(String::new(), |pid| format!(" (PID {pid})"));
+            let next = next_try_ms.map_or(String::new(), |at| format!("; next try at {}", clock.moment(at)));
+            format!("{} -> {}: {}{pid}{next}", from.status(), to.status(), reason(cause))
         }
         What::Added => "added".to_owned(),
         What::Deleted => "deleted".to_owned(),
@@ -78,14 +82,23 @@ pub(crate) fn sentence(event: &Event) -> String {
         What::CaptureRecovered { dropped_lines } => {
             format!("its output is written again; {dropped_lines} lines were lost")
         }
-        What::DaemonStarted { how, adopted } => format!("started ({how:?}), {adopted} processes taken over"),
+        What::DaemonStarted { how, adopted } => {
+            let how = match how {
+                DaemonStart::Cold => "started",
+                DaemonStart::Crash => "started again after a crash",
+                DaemonStart::Upgrade => "runs the new binary",
+            };
+            format!("{how}; {adopted} processes taken over")
+        }
         What::UpgradeFailed { reason } => format!("upgrade failed: {reason}"),
         What::Note { text } => text.clone(),
     };
-    format!("{app}: {what}")
+    let text = format!("{app}: {what}");
+    velos_log_engine::neutralise(text.as_bytes(), false)
 }
 
-fn reason(cause: &Cause) -> String {
+/// Why a phase changed.
+pub(crate) fn reason(cause: &Cause) -> String {
     match cause {
         Cause::Command { verb, by } => {
             let verb = match verb {
@@ -106,5 +119,22 @@ fn reason(cause: &Cause) -> String {
         Cause::BackoffOver => "the pause is over".to_owned(),
         Cause::Adopted => "a new daemon goes on with it".to_owned(),
         Cause::Rebooted => "the machine was restarted".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn every_event_reads_well() {
+        let clock = Clock::utc(sample::NOW_MS);
+        let text: String = sample::events()
+            .iter()
+            .map(|event| format!("{} {}\n", clock.moment(event.at_ms), sentence(event, &clock)))
+            .collect();
+        insta::assert_snapshot!("events", text);
+        insta::assert_snapshot!("events_machine", serde_json::to_string_pretty(&sample::events()).unwrap());
     }
 }

@@ -84,12 +84,34 @@ fn describe(info: &InstanceInfo) -> String {
         let value = spec.env.get(key).map(RawString::to_text).unwrap_or_default();
         rows.push(("env", format!("{}={value}", key.to_text())));
     }
-    rows.into_iter().map(|(key, value)| format!("{key:<16}{value}\n")).collect()
+    let line = |(key, value): (&str, String)| {
+        format!("{key:<16}{}\n", velos_log_engine::neutralise(value.as_bytes(), false))
+    };
+    rows.into_iter().map(line).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::looks_secret;
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn everything_but_secrets_is_shown() {
+        let mut info = InstanceInfo {
+            summary: sample::instances().swap_remove(5),
+            spec: sample::spec(),
+            created_ms: sample::NOW_MS,
+            unstable: 0,
+            processes: Some(2),
+            threads: Some(12),
+            captured_bytes: 5_000_000,
+        };
+        mask(&mut info);
+        insta::assert_snapshot!("info", describe(&info));
+        let machine = serde_json::to_string_pretty(&info).unwrap();
+        assert!(!machine.contains("hunter2") && machine.contains("***"));
+        insta::assert_snapshot!("info_machine", machine);
+    }
 
     #[test]
     fn secrets_by_name() {

@@ -4,7 +4,8 @@ use velos_core::instance::Phase;
 use velos_core::protocol::{InstanceSummary, ListReply, Targets, method};
 use velos_core::units::{short_bytes, short_duration};
 
-use crate::output::{Column, print, print_json, table, width};
+use crate::output::{print, print_json, width};
+use crate::table::{Cell, Column, table};
 
 const COLUMNS: [Column; 9] = [
     Column { title: "id", right: true, expendable: 0 },
@@ -23,45 +24,49 @@ pub(crate) fn run(context: &super::Context) -> super::Result {
     let list: ListReply = client.call(method::LIST, &Targets::default())?;
     if context.machine {
         print_json(&list.instances)?;
-        return Ok(0);
+    } else if !context.quiet {
+        print(&render(&list.instances, width(), context.colour))?;
     }
-    if context.quiet {
-        return Ok(0);
-    }
-    if list.instances.is_empty() {
-        print("Nothing was started yet. Try: velos start app.js\n")?;
-        return Ok(0);
-    }
-    let rows: Vec<Vec<String>> = list.instances.iter().map(row).collect();
-    let mut text = table(&COLUMNS, &rows, width());
-    for instance in &list.instances {
-        text.push_str(&remark(instance));
-    }
-    if context.colour {
-        text = coloured(&text);
-    }
-    print(&text)?;
     Ok(0)
 }
 
-fn row(one: &InstanceSummary) -> Vec<String> {
+fn render(instances: &[InstanceSummary], width: usize, colour: bool) -> String {
+    if instances.is_empty() {
+        return "Nothing was started yet. Try: velos start app.js\n".to_owned();
+    }
+    let rows: Vec<Vec<Cell>> = instances.iter().map(row).collect();
+    let mut text = table(&COLUMNS, &rows, width, colour);
+    for instance in instances {
+        text.push_str(&remark(instance));
+    }
+    text
+}
+
+fn row(one: &InstanceSummary) -> Vec<Cell> {
     let none = || "-".to_owned();
+    let status = match one.phase {
+        Phase::Online => "32",
+        Phase::Errored => "31",
+        Phase::Stopped => "2",
+        Phase::Starting | Phase::Launching | Phase::Stopping | Phase::Backoff => "33",
+    };
     vec![
-        one.id.0.to_string(),
-        one.name.clone(),
-        one.namespace.clone(),
-        one.pid.map_or_else(none, |pid| pid.to_string()),
-        one.uptime_ms.map_or_else(none, short_duration),
-        one.restarts.to_string(),
-        one.phase.status().to_owned(),
-        one.cpu_centipercent.map_or_else(none, |cpu| format!("{}.{}%", cpu / 100, cpu % 100 / 10)),
-        one.rss_bytes.map_or_else(none, short_bytes),
+        Cell::new(one.id.0.to_string()),
+        Cell::new(one.name.as_str()),
+        Cell::new(one.namespace.as_str()),
+        Cell::new(one.pid.map_or_else(none, |pid| pid.to_string())),
+        Cell::new(one.uptime_ms.map_or_else(none, short_duration)),
+        Cell::new(one.restarts.to_string()),
+        Cell::coloured(one.phase.status(), status),
+        Cell::new(one.cpu_centipercent.map_or_else(none, |cpu| format!("{}.{}%", cpu / 100, cpu % 100 / 10))),
+        Cell::new(one.rss_bytes.map_or_else(none, short_bytes)),
     ]
 }
 
 /// One line under the table for what needs a look.
 fn remark(one: &InstanceSummary) -> String {
     let mut text = String::new();
+    let name = super::shown_name(&one.name, one.slot);
     if matches!(one.phase, Phase::Errored | Phase::Backoff) {
         let reason = match (one.spawn_failure, one.exit) {
             (Some(failure), _) => failure.to_string(),
@@ -69,24 +74,41 @@ fn remark(one: &InstanceSummary) -> String {
             (None, None) => "no reason is known".to_owned(),
         };
         text.push_str(&format!(
-            "! {} is {}: {reason}; see `velos why {}`\n",
-            one.name,
+            "! {name} is {}: {reason}; see `velos why {}`\n",
             one.phase.status(),
-            one.name
+            one.id.0
         ));
     }
     if let Some(errno) = one.log_errno {
         let reason = std::io::Error::from_raw_os_error(errno);
-        text.push_str(&format!("! the output of {} cannot be written: {reason}\n", one.name));
+        text.push_str(&format!("! the output of {name} cannot be written: {reason}\n"));
     }
     if one.dropped_lines > 0 {
-        text.push_str(&format!("! {} lines of {} were lost\n", one.dropped_lines, one.name));
+        text.push_str(&format!("! {} lines of {name} were lost\n", one.dropped_lines));
     }
     text
 }
 
-fn coloured(text: &str) -> String {
-    text.replace(" online ", " \x1b[32monline\x1b[0m ")
-        .replace(" errored ", " \x1b[31merrored\x1b[0m ")
-        .replace(" stopped ", " \x1b[2mstopped\x1b[0m ")
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn the_table_fits_the_terminal() {
+        let instances = sample::instances();
+        for width in [60, 80, 120, 200] {
+            let text = render(&instances, width, false);
+            let table = text.lines().filter(|line| !line.starts_with('!'));
+            assert!(table.clone().all(|line| crate::columns::columns_of(line) <= width));
+            insta::assert_snapshot!(format!("list_{width}"), text);
+        }
+        insta::assert_snapshot!("list_empty", render(&[], 80, false));
+        insta::assert_snapshot!("list_colour", render(&instances, 80, true));
+    }
+
+    #[test]
+    fn the_fields_that_machines_read() {
+        insta::assert_snapshot!("list_machine", serde_json::to_string_pretty(&sample::instances()).unwrap());
+    }
 }

@@ -1,11 +1,13 @@
 //! The commands, and what they share.
 
 pub(crate) mod daemon;
+mod declare;
 pub(crate) mod events;
 pub(crate) mod flush;
 pub(crate) mod info;
 pub(crate) mod kill;
 pub(crate) mod list;
+mod log_sources;
 pub(crate) mod logs;
 pub(crate) mod ping;
 pub(crate) mod select;
@@ -18,6 +20,8 @@ use std::io::IsTerminal;
 
 use velos_client::{Client, Home};
 use velos_core::error::{ErrorCode, ErrorReply};
+use velos_core::protocol::InstanceSummary;
+use velos_core::selector::Candidate;
 
 use crate::args::{Arguments, Color};
 
@@ -36,7 +40,8 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(arguments: &Arguments) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let colour = |terminal: bool| match arguments.color {
+        let when = if arguments.no_color { Color::Never } else { arguments.color };
+        let colour = |terminal: bool| match when {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => terminal && !plain,
@@ -54,18 +59,31 @@ impl Context {
         velos_client::start::connect_or_start(&Home::from_environment()?, "cli")
     }
 
-    /// A running daemon; it is not started.
-    pub(crate) fn running_daemon(&self) -> std::result::Result<Option<Client>, ErrorReply> {
-        Client::connect(&Home::from_environment()?, "cli")
-    }
-
     /// Text for people, unless they asked for silence.
     pub(crate) fn say(&self, text: &str) -> std::result::Result<(), ErrorReply> {
-        if self.quiet { Ok(()) } else { crate::output::print(text) }
+        if !self.quiet && !text.is_empty() {
+            crate::output::print(text)?;
+        }
+        Ok(())
     }
 }
 
 /// A failure without a special code.
 pub(crate) fn failed(message: impl Into<String>) -> ErrorReply {
     ErrorReply::new(ErrorCode::Failed, message)
+}
+
+/// Words that make no sense.
+pub(crate) fn usage(message: impl Into<String>) -> ErrorReply {
+    ErrorReply::new(ErrorCode::Usage, message)
+}
+
+/// `api`, and `api:1` for further instances.
+pub(crate) fn shown_name(name: &str, slot: u32) -> String {
+    if slot > 0 { format!("{name}:{slot}") } else { name.to_owned() }
+}
+
+/// For the resolver.
+pub(crate) fn candidate(one: &InstanceSummary) -> Candidate<'_> {
+    Candidate { id: one.id, name: &one.name, namespace: &one.namespace, slot: one.slot, script: &one.script }
 }

@@ -1,9 +1,16 @@
 //! `velos stop`, `restart`, `delete`: one request on selected instances.
 
+use std::io::Write;
+use std::time::SystemTime;
+
+use velos_core::error::ErrorCode;
 use velos_core::instance::Phase;
 use velos_core::protocol::{Outcome, Outcomes, Targets as Params, method};
 
 use crate::args::Targets;
+
+/// Last words of an app that did not start.
+const WORDS_MAX: usize = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
@@ -19,8 +26,9 @@ pub(crate) fn run(context: &super::Context, verb: Verb, targets: &Targets) -> su
         Verb::Delete => method::DELETE,
     };
     let mut client = context.daemon()?;
+    let begin = now_us();
     let outcomes: Outcomes = client.call(method, &Params { targets: targets.targets.clone() })?;
-    tell(context, &outcomes, |outcome| match verb {
+    tell(context, &outcomes, begin, |outcome| match verb {
         Verb::Stop if outcome.unchanged => "was stopped already".to_owned(),
         Verb::Stop => "stopped".to_owned(),
         Verb::Delete => "deleted".to_owned(),
@@ -28,38 +36,62 @@ pub(crate) fn run(context: &super::Context, verb: Verb, targets: &Targets) -> su
     })
 }
 
+/// Wall clock, for what an app said since.
+pub(crate) fn now_us() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
 /// A line per instance; what did not work goes to stderr with the last words of the app.
 pub(crate) fn tell(
     context: &super::Context,
     outcomes: &Outcomes,
+    begin_us: u64,
     done: impl Fn(&Outcome) -> String,
 ) -> super::Result {
-    let mut code = 0;
-    for outcome in outcomes.instances.iter().filter(|outcome| !outcome.ok) {
-        code = code.max(if outcome.phase == Phase::Launching { 5 } else { 1 });
-    }
-    if let Some(refusal) = outcomes.refused.first() {
-        code = refusal.error.code.exit_code();
-    }
     if context.machine {
         crate::output::print_json(outcomes)?;
-        return Ok(code);
+        return Ok(exit_code(outcomes));
     }
+    let (good, bad) = render(outcomes, done, |outcome| last_words(outcome, begin_us));
+    context.say(&good)?;
+    // A closed stderr changes nothing about the exit code.
+    let _ = std::io::stderr().write_all(bad.as_bytes());
+    Ok(exit_code(outcomes))
+}
+
+/// Of what was refused, else of the first that went wrong.
+fn exit_code(outcomes: &Outcomes) -> u8 {
+    let refused = outcomes.refused.first().map(|refusal| refusal.error.code);
+    let failed = outcomes.instances.iter().find(|outcome| !outcome.ok).map(|outcome| match outcome.phase {
+        Phase::Launching => ErrorCode::NotReady,
+        _ => ErrorCode::Failed,
+    });
+    refused.or(failed).map_or(0, ErrorCode::exit_code)
+}
+
+/// What goes to stdout and what to stderr.
+fn render(
+    outcomes: &Outcomes,
+    done: impl Fn(&Outcome) -> String,
+    words: impl Fn(&Outcome) -> Vec<String>,
+) -> (String, String) {
     let mut good = String::new();
     let mut bad = String::new();
     for outcome in &outcomes.instances {
-        let name = if outcome.slot > 0 {
-            format!("{}:{}", outcome.name, outcome.slot)
-        } else {
-            outcome.name.clone()
-        };
+        let name = super::shown_name(&outcome.name, outcome.slot);
         if outcome.ok {
             good.push_str(&format!("[OK] Process \"{name}\" {}\n", done(outcome)));
-        } else {
-            let reason = outcome.reason.as_deref().unwrap_or("no reason is known");
-            bad.push_str(&format!("error: process \"{name}\" is {}: {reason}\n", outcome.phase.status()));
-            bad.push_str(&last_words(outcome));
+            continue;
         }
+        let reason = outcome.reason.as_deref().unwrap_or("no reason is known");
+        bad.push_str(&format!("error: process \"{name}\" is {}: {reason}\n", outcome.phase.status()));
+        let words = words(outcome);
+        if !words.is_empty() {
+            bad.push_str("last lines of its error log:\n");
+            bad.extend(words.iter().map(|line| format!("  {line}\n")));
+        }
+        bad.push_str(&format!("hint: see `velos why {}` and `velos logs {}`\n", outcome.id.0, outcome.id.0));
     }
     for refusal in &outcomes.refused {
         bad.push_str(&format!("error: {}\n", refusal.error.message));
@@ -67,15 +99,62 @@ pub(crate) fn tell(
             bad.push_str(&format!("hint: {hint}\n"));
         }
     }
-    context.say(&good)?;
-    // A closed stderr changes nothing about the exit code.
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), bad.as_bytes());
-    Ok(code)
+    (good, bad)
 }
 
-fn last_words(outcome: &Outcome) -> String {
+/// What it wrote to its error log since we asked.
+fn last_words(outcome: &Outcome, begin_us: u64) -> Vec<String> {
     // A program that never ran has said nothing; what stands in the log is older.
-    let (Some(log), Some(_)) = (&outcome.err_log, outcome.exit) else { return String::new() };
-    let lines = velos_log_engine::tail(log.as_path(), velos_log_engine::Stream::Err, 10).unwrap_or_default();
-    lines.iter().map(|line| format!("  {}\n", velos_log_engine::neutralise(&line.bytes))).collect()
+    let (Some(log), Some(_)) = (&outcome.err_log, outcome.exit) else { return Vec::new() };
+    let lines = velos_log_engine::tail(log.as_path(), velos_log_engine::Stream::Err, WORDS_MAX);
+    let since =
+        lines.unwrap_or_default().into_iter().filter(|line| line.time_us.is_none_or(|time| time >= begin_us));
+    since.map(|line| velos_log_engine::neutralise(&line.bytes, false)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use velos_core::error::ErrorReply;
+    use velos_core::instance::{Exit, InstanceId};
+    use velos_core::protocol::Refusal;
+
+    fn outcome(id: u32, phase: Phase, ok: bool) -> Outcome {
+        Outcome {
+            id: InstanceId(id),
+            name: "api".into(),
+            slot: id,
+            phase,
+            pid: ok.then_some(12_345),
+            ok,
+            unchanged: false,
+            reason: (!ok).then(|| "it ended with exit code 3 after 12 ms".to_owned()),
+            exit: (!ok).then_some(Exit::Code(3)),
+            err_log: None,
+        }
+    }
+
+    #[test]
+    fn a_start_that_half_failed() {
+        let refusal = Refusal {
+            name: "web".into(),
+            error: ErrorReply::new(ErrorCode::Exists, "app \"web\" is online already")
+                .hint("give another --name"),
+        };
+        let mut outcomes = Outcomes {
+            instances: vec![outcome(0, Phase::Online, true), outcome(1, Phase::Errored, false)],
+            refused: vec![refusal],
+        };
+        let words = |_: &Outcome| vec!["Error: Cannot find module 'x'".to_owned()];
+        let (good, bad) =
+            render(&outcomes, |outcome| format!("started (PID: {})", outcome.pid.unwrap_or(0)), words);
+        insta::assert_snapshot!("outcomes", format!("stdout:\n{good}stderr:\n{bad}"));
+        insta::assert_snapshot!("outcomes_machine", serde_json::to_string_pretty(&outcomes).unwrap());
+        assert_eq!(exit_code(&outcomes), 1);
+        outcomes.refused.clear();
+        outcomes.instances = vec![outcome(0, Phase::Launching, false)];
+        assert_eq!(exit_code(&outcomes), 5);
+        outcomes.instances = vec![outcome(0, Phase::Online, true)];
+        assert_eq!(exit_code(&outcomes), 0);
+    }
 }

@@ -1,58 +1,119 @@
 //! `velos why`: what happened, who asked, the last words, and what comes next.
 
+use velos_core::event::What;
 use velos_core::instance::Phase;
 use velos_core::protocol::{Targets as Params, WhyInstance, WhyReply, method};
+use velos_core::units::short_duration;
+use velos_log_engine::{Stream, neutralise, tail};
 
+use super::events::{is_detail, reason, sentence};
 use crate::args::Targets;
-use crate::commands::events::{clock, sentence};
+use crate::clock::Clock;
+
+/// Last lines of the error log that are shown.
+const WORDS_MAX: usize = 5;
 
 pub(crate) fn run(context: &super::Context, targets: &Targets) -> super::Result {
     let mut client = context.daemon()?;
     let why: WhyReply = client.call(method::WHY, &Params { targets: targets.targets.clone() })?;
     if context.machine {
         crate::output::print_json(&why.instances)?;
-    } else {
-        let text: Vec<String> = why.instances.iter().map(explain).collect();
-        context.say(&text.join("\n"))?;
+        return Ok(0);
     }
+    let clock = Clock::system();
+    let text: Vec<String> = why.instances.iter().map(|one| explain(one, &clock, &last_words(one))).collect();
+    context.say(&text.join("\n"))?;
     Ok(0)
 }
 
-fn explain(why: &WhyInstance) -> String {
+fn last_words(why: &WhyInstance) -> Vec<String> {
+    // An unreadable log has no words.
+    let lines = tail(why.summary.err_log.as_path(), Stream::Err, WORDS_MAX).unwrap_or_default();
+    lines.iter().map(|line| neutralise(&line.bytes, false)).collect()
+}
+
+fn explain(why: &WhyInstance, clock: &Clock, words: &[String]) -> String {
     let one = &why.summary;
-    let mut text = format!("{} is {}\n", one.name, one.phase.status());
-    for event in &why.events {
-        text.push_str(&format!("  {} {}\n", clock(event.at_ms), sentence(event)));
+    let name = super::shown_name(&one.name, one.slot);
+    let mut text = format!("{name} is {}: {}\n", one.phase.status(), cause(why));
+    if !why.events.is_empty() {
+        text.push_str("what happened:\n");
     }
-    let log = one.err_log.as_path();
-    let words = velos_log_engine::tail(log, velos_log_engine::Stream::Err, 5).unwrap_or_default();
+    for event in why.events.iter().filter(|event| !is_detail(event)) {
+        text.push_str(&format!("  {} {}\n", clock.moment(event.at_ms), sentence(event, clock)));
+    }
     if !words.is_empty() {
         text.push_str("last lines of its error log:\n");
-        for line in words {
-            text.push_str(&format!("  {}\n", velos_log_engine::neutralise(&line.bytes)));
-        }
+        text.extend(words.iter().map(|line| format!("  {line}\n")));
     }
-    text.push_str(&format!("next: {}\n", next(why)));
+    if let Some(errno) = one.log_errno {
+        text.push_str(&format!(
+            "its output cannot be written: {}\n",
+            std::io::Error::from_raw_os_error(errno)
+        ));
+    }
+    text.push_str(&format!("next: {}\n", next(why, clock)));
     text
 }
 
-fn next(why: &WhyInstance) -> String {
+/// Why the phase is what it is.
+fn cause(why: &WhyInstance) -> String {
+    let phase = why.summary.phase;
+    let into = why.events.iter().rev().find_map(|event| match &event.what {
+        // The way down has several steps; the first one tells who wanted it.
+        What::Transition { to, cause, .. }
+            if *to == phase || (phase == Phase::Stopped && *to == Phase::Stopping) =>
+        {
+            Some((cause, phase == Phase::Stopped && *to == Phase::Stopped))
+        }
+        _ => None,
+    });
+    match into {
+        Some((velos_core::event::Cause::TreeEmpty, true)) => stopped_by(why),
+        Some((cause, _)) => reason(cause),
+        None => "how it came to that is not kept any more".to_owned(),
+    }
+}
+
+fn stopped_by(why: &WhyInstance) -> String {
+    let asked = why.events.iter().rev().find_map(|event| match &event.what {
+        What::Transition { to: Phase::Stopping, cause, .. } => Some(reason(cause)),
+        _ => None,
+    });
+    asked.unwrap_or_else(|| "nothing of it is left".to_owned())
+}
+
+fn next(why: &WhyInstance, clock: &Clock) -> String {
     let one = &why.summary;
+    let id = one.id.0;
     match (one.phase, one.next_try_ms) {
         (Phase::Backoff, Some(at)) => {
-            format!(
-                "it is started again at {} (short run {} of {})",
-                clock(at),
-                why.unstable,
-                why.restart.max_restarts
-            )
+            let (unstable, max) = (why.unstable, why.restart.max_restarts);
+            format!("it is started again at {} (short run {unstable} of {max})", clock.moment(at))
         }
         (Phase::Backoff, None) => "it is started again soon".to_owned(),
-        (Phase::Online, _) if why.restart.autorestart => "it runs; if it ends it is started again".to_owned(),
+        (Phase::Online, _) if why.restart.autorestart => {
+            let uptime = one.uptime_ms.map_or(String::new(), |ms| format!(" (for {})", short_duration(ms)));
+            format!("it runs{uptime}; if it ends it is started again")
+        }
         (Phase::Online, _) => "it runs; if it ends it stays stopped".to_owned(),
-        (Phase::Errored, _) => format!("nothing: it was given up; `velos start {}` tries again", one.name),
-        (Phase::Stopped, _) => format!("nothing: `velos start {}` starts it", one.name),
+        (Phase::Errored, _) => format!("nothing: it was given up; `velos start {id}` tries again"),
+        (Phase::Stopped, _) => format!("nothing; `velos start {id}` starts it"),
         (Phase::Starting | Phase::Launching, _) => "it becomes online once it is ready".to_owned(),
         (Phase::Stopping, _) => "it ends, or SIGKILL follows".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn every_state_is_explained() {
+        let clock = Clock::utc(sample::NOW_MS);
+        let words = ["Error: connect ECONNREFUSED 10.0.0.5:5432".to_owned()];
+        let text: Vec<String> = (0..6).map(|n| explain(&sample::why(n), &clock, &words)).collect();
+        insta::assert_snapshot!("why", text.join("\n"));
     }
 }

@@ -1,0 +1,161 @@
+//! A few instances in different states, for tests of what is printed.
+
+use velos_core::app::AppSpec;
+use velos_core::event::{Cause, Event, Verb, What};
+use velos_core::instance::{Exit, Goal, InstanceId, Phase, SpawnFailure, SpawnStage};
+use velos_core::name::AppName;
+use velos_core::protocol::{HelloReply, InstanceSummary, WhyInstance};
+
+/// 2026-03-01 10:05:03 UTC.
+pub(crate) const NOW_MS: i64 = 1_772_359_503_000;
+
+fn online(id: u32, name: &str, slot: u32) -> InstanceSummary {
+    InstanceSummary {
+        id: InstanceId(id),
+        name: name.into(),
+        namespace: "default".into(),
+        slot,
+        phase: Phase::Online,
+        goal: Goal::Up,
+        pid: Some(12_345),
+        uptime_ms: Some(7_500_000),
+        restarts: 2,
+        cpu_centipercent: Some(210),
+        rss_bytes: Some(47_290_778),
+        user: "alice".into(),
+        script: "/srv/api/server.js".into(),
+        exit: None,
+        spawn_failure: None,
+        next_try_ms: None,
+        dropped_lines: 0,
+        log_errno: None,
+        out_log: "/home/alice/.velos/logs/x-out.log".into(),
+        err_log: "/home/alice/.velos/logs/x-error.log".into(),
+    }
+}
+
+fn without_process(one: InstanceSummary, phase: Phase) -> InstanceSummary {
+    InstanceSummary { phase, pid: None, uptime_ms: None, cpu_centipercent: None, rss_bytes: None, ..one }
+}
+
+/// One of each state that looks different.
+pub(crate) fn instances() -> Vec<InstanceSummary> {
+    vec![
+        online(0, "api", 0),
+        InstanceSummary { uptime_ms: Some(999), rss_bytes: Some(812), ..online(1, "api", 1) },
+        InstanceSummary {
+            goal: Goal::Down,
+            namespace: "jobs".into(),
+            ..without_process(online(2, "日本語", 0), Phase::Stopped)
+        },
+        InstanceSummary {
+            exit: Some(Exit::Code(1)),
+            next_try_ms: Some(NOW_MS + 400),
+            ..without_process(online(3, "a-worker-with-quite-a-long-name", 0), Phase::Backoff)
+        },
+        InstanceSummary {
+            spawn_failure: Some(SpawnFailure { stage: SpawnStage::Exec, errno: 2 }),
+            ..without_process(online(4, "broken", 0), Phase::Errored)
+        },
+        InstanceSummary { dropped_lines: 12, log_errno: Some(28), ..online(5, "chatty", 0) },
+    ]
+}
+
+/// One event of each kind, a second apart.
+pub(crate) fn events() -> Vec<Event> {
+    let exited = Cause::Exited { exit: Exit::Signal(11), uptime_ms: 831 };
+    let failure = SpawnFailure { stage: SpawnStage::Cwd, errno: 20 };
+    let by = || "cli uid=1000 pid=77".to_owned();
+    let transition = |from, to, cause| What::Transition { from, to, cause, pid: None, next_try_ms: None };
+    let of_app = [
+        What::Added,
+        transition(Phase::Stopped, Phase::Starting, Cause::Command { verb: Verb::Start, by: by() }),
+        What::Transition {
+            from: Phase::Starting,
+            to: Phase::Online,
+            cause: Cause::Spawned,
+            pid: Some(12_345),
+            next_try_ms: None,
+        },
+        What::Transition {
+            from: Phase::Online,
+            to: Phase::Backoff,
+            cause: exited,
+            pid: None,
+            next_try_ms: Some(NOW_MS + 4_000),
+        },
+        transition(Phase::Backoff, Phase::Starting, Cause::BackoffOver),
+        transition(Phase::Starting, Phase::Errored, Cause::SpawnFailed { failure }),
+        transition(Phase::Launching, Phase::Online, Cause::Ready),
+        transition(Phase::Launching, Phase::Stopping, Cause::ListenTimeout),
+        transition(Phase::Online, Phase::Online, Cause::Adopted),
+        transition(Phase::Online, Phase::Stopping, Cause::Command { verb: Verb::Stop, by: by() }),
+        What::Killed { rounds: 1 },
+        What::Killed { rounds: 2 },
+        transition(Phase::Stopping, Phase::Stopped, Cause::TreeEmpty),
+        transition(Phase::Online, Phase::Starting, Cause::Rebooted),
+        What::CaptureFailed { errno: 28 },
+        What::CaptureRecovered { dropped_lines: 3 },
+        What::Deleted,
+    ];
+    let of_daemon = [
+        What::DaemonStarted { how: velos_core::event::DaemonStart::Crash, adopted: 3 },
+        What::UpgradeFailed { reason: "it ended with exit code 1".into() },
+        What::Note { text: "the clock stepped".into() },
+    ];
+    let app = of_app.into_iter().map(|what| (Some("api".to_owned()), Some(InstanceId(0)), what));
+    let daemon = of_daemon.into_iter().map(|what| (None, None, what));
+    let numbered = app.chain(daemon).enumerate();
+    numbered
+        .map(|(n, (app, instance, what))| {
+            let step = i64::try_from(n).unwrap_or(0);
+            Event { sequence: n as u64 + 1, at_ms: NOW_MS + step * 1_000, app, instance, what }
+        })
+        .collect()
+}
+
+/// What `why` gets for one of [`instances`].
+pub(crate) fn why(number: usize) -> WhyInstance {
+    WhyInstance {
+        summary: instances().swap_remove(number),
+        events: events().into_iter().take(4).collect(),
+        restart: Default::default(),
+        unstable: 3,
+    }
+}
+
+/// A declaration with a secret in it.
+pub(crate) fn spec() -> AppSpec {
+    let variable = |(key, value): (&str, &str)| (key.into(), value.into());
+    AppSpec {
+        name: AppName::new("api").unwrap(),
+        namespace: "default".into(),
+        script: "/srv/api/server.js".into(),
+        interpreter: Some("node".into()),
+        program: "/usr/bin/node".into(),
+        argv: ["/usr/bin/node", "/srv/api/server.js", "--port", "3000"].map(Into::into).to_vec(),
+        args: ["--port", "3000"].map(Into::into).to_vec(),
+        cwd: "/srv/api".into(),
+        env: [("HOME", "/home/alice"), ("API_TOKEN", "hunter2"), ("PORT", "3000")].map(variable).into(),
+        env_declared: ["API_TOKEN", "PORT"].map(Into::into).to_vec(),
+        instances: 1,
+        restart: Default::default(),
+        stop: Default::default(),
+        readiness: Default::default(),
+        logs: Default::default(),
+    }
+}
+
+/// What a daemon says of itself.
+pub(crate) fn hello() -> HelloReply {
+    HelloReply {
+        version: 1,
+        product: "0.1.0".into(),
+        core_abi: 1,
+        pid: 100,
+        guardian_pid: 99,
+        uptime_ms: 7_500_000,
+        rss_bytes: 1_249_280,
+        executable: "/usr/bin/velos".into(),
+    }
+}
