@@ -54,23 +54,30 @@ pub(crate) fn guess(path: &Path, search: &str) -> Result<Option<Choice>, ErrorRe
             (Some(python), ..) => Ok(Some(python)),
             (None, Some(choice), _) => Ok(Some(choice)),
             (None, None, Some(names)) => by_extension(path, &extension, names, search).map(Some),
-            (None, None, None) => Err(failed(format!(
-                "cannot execute {}: its first line names {:?}, which is not there",
-                path.display(),
-                line.name
-            ))
-            .hint("install it, or give another with --interpreter")),
+            // The kernel has the last word.
+            (None, None, None) if is_executable(path) => Ok(None),
+            (None, None, None) => {
+                Err(failed(format!("cannot execute {}: {}", path.display(), line.missing()))
+                    .hint("install it, or give another with --interpreter"))
+            }
         };
     }
     if let Some(names) = names {
         return by_extension(path, &extension, names, search).map(Some);
     }
-    // The kernel refuses a text without a first line; every shell runs it all the same.
-    let is_text = !head.is_empty() && !head.contains(&0) && std::str::from_utf8(&head).is_ok();
+    // The kernel refuses a text without such a line; every shell runs it all the same.
+    let is_text =
+        !head.is_empty() && !head.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace());
     if is_text && is_executable(path) {
         return named("sh", search).map(Some);
     }
     Ok(None)
+}
+
+/// What is wrong with the `#!` line of a file that the kernel will not execute.
+pub(crate) fn fault(path: &Path, search: &str) -> Option<String> {
+    let line = first_line(&head(path))?;
+    line.find(search).is_none().then(|| line.missing())
 }
 
 fn by_extension(path: &Path, extension: &str, names: &[&str], search: &str) -> Result<Choice, ErrorReply> {
@@ -133,6 +140,10 @@ struct FirstLine {
 }
 
 impl FirstLine {
+    fn missing(&self) -> String {
+        format!("its first line names {:?}, which is not there", self.name)
+    }
+
     fn find(&self, search: &str) -> Option<Choice> {
         let choice = named(&self.name, search).ok()?;
         Some(Choice { flags: self.flags.clone(), ..choice })
@@ -280,7 +291,9 @@ pub(crate) mod tests {
         check(&here, "tool", "#!/usr/bin/env A=1 node\n", 0o755, "env A=1 node");
         check(&here, "tool", "#!\n", 0o755, "sh");
         let expected = "cannot execute /work/tool: its first line names \"lua\", which is not there";
-        check(&here, "tool", "#!/usr/bin/env lua\n", 0o755, expected);
+        check(&here, "tool", "#!/usr/bin/env lua\n", 0o644, expected);
+        check(&here, "tool", "#!/usr/bin/env lua\n", 0o755, "itself");
+        check(&here, "run", "\u{1}\u{2}no text", 0o755, "itself");
         check(&here, "run", "echo a text that is executable\n", 0o755, "sh");
         check(&here, "run", "echo a text that is not\n", 0o644, "itself");
     }

@@ -20,6 +20,8 @@ pub(crate) struct Resolved {
     pub(crate) leading: Vec<String>,
     /// The script is a command line for a shell.
     pub(crate) is_command_line: bool,
+    /// Why it will hardly start; said when it does not.
+    pub(crate) doubt: Option<String>,
 }
 
 /// What the flags say about it.
@@ -43,7 +45,7 @@ pub(crate) fn resolve(target: &str, wishes: Wishes<'_>) -> Result<Resolved, Erro
     match std::fs::metadata(&path) {
         Ok(meta) if !meta.is_dir() => resolve_file(&path, wishes),
         Ok(_) => match in_path() {
-            Some(program) => direct(&program),
+            Some(program) => direct(&program, wishes.search),
             None => Err(failed(format!("cannot start {}: it is a directory", path.display()))
                 .hint("name a script or program in it")),
         },
@@ -51,7 +53,7 @@ pub(crate) fn resolve(target: &str, wishes: Wishes<'_>) -> Result<Resolved, Erro
             shell_command(target, wishes)
         }
         Err(error) => match in_path() {
-            Some(program) => direct(&program),
+            Some(program) => direct(&program, wishes.search),
             None => Err(missing(target, &error)),
         },
     }
@@ -77,7 +79,7 @@ fn resolve_file(path: &Path, wishes: Wishes<'_>) -> Result<Resolved, ErrorReply>
         None => interpreter::guess(path, wishes.search)?,
     };
     let Some(Choice { name, program, mut flags }) = choice else {
-        return direct(path);
+        return direct(path, wishes.search);
     };
     flags.extend(wishes.arguments.iter().cloned());
     flags.push(path.to_string_lossy().into_owned());
@@ -87,10 +89,11 @@ fn resolve_file(path: &Path, wishes: Wishes<'_>) -> Result<Resolved, ErrorReply>
         program,
         leading: flags,
         is_command_line: false,
+        doubt: None,
     })
 }
 
-fn direct(path: &Path) -> Result<Resolved, ErrorReply> {
+fn direct(path: &Path, search: &str) -> Result<Resolved, ErrorReply> {
     let mode = std::fs::metadata(path).map(|meta| meta.permissions().mode()).unwrap_or(0);
     if mode & 0o111 == 0 {
         let shown = path.display();
@@ -105,6 +108,7 @@ fn direct(path: &Path) -> Result<Resolved, ErrorReply> {
         program: path.to_path_buf(),
         leading: Vec::new(),
         is_command_line: false,
+        doubt: interpreter::fault(path, search),
     })
 }
 
@@ -121,6 +125,7 @@ fn shell_command(line: &str, wishes: Wishes<'_>) -> Result<Resolved, ErrorReply>
         program,
         leading: wishes.arguments.iter().cloned().chain(own).collect(),
         is_command_line: true,
+        doubt: None,
     })
 }
 

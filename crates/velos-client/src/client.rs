@@ -236,7 +236,8 @@ impl Client {
 fn cannot_connect(home: &Home, error: &std::io::Error) -> Failure {
     let message = format!("cannot connect to {}: {error}", home.socket().display());
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::ConnectionRefused => Failure::NoDaemon,
+        // A folder that cannot be made is for the daemon to tell.
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::NotADirectory => Failure::NoDaemon,
         ErrorKind::PermissionDenied => Failure::Other(
             ErrorReply::new(ErrorCode::Refused, message)
                 .hint("is it the daemon of another user? set VELOS_HOME to a folder of yours"),

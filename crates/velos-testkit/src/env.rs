@@ -195,12 +195,7 @@ impl TestEnv {
 
     /// Wait until an instance is as `test` wants it.
     #[track_caller]
-    pub fn wait_instance(
-        &self,
-        name: &str,
-        what: &str,
-        test: impl Fn(&InstanceSummary) -> bool,
-    ) -> InstanceSummary {
+    pub fn wait_instance(&self, name: &str, what: &str, test: impl Fn(&InstanceSummary) -> bool) -> InstanceSummary {
         wait_for(&format!("{name} {what}"), SOON, || {
             let wire = Wire::try_greeted(&self.home)?;
             let list: ListReply = { wire }.call(method::LIST, &Targets::default()).ok()?;
@@ -228,6 +223,17 @@ impl TestEnv {
         })
     }
 
+    /// Wait until the table on disk is as young as the last change: a command is answered a moment before that.
+    #[track_caller]
+    pub fn wait_saved(&self) {
+        let table = self.home.join("state.mp");
+        let pause = Duration::from_millis(60);
+        wait_until("the table on disk is at rest", SOON, || {
+            let written = table.metadata().and_then(|meta| meta.modified()).ok();
+            written.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > pause)
+        });
+    }
+
     /// SIGKILL the daemon alone, and wait until the guardian has started another.
     #[track_caller]
     pub fn kill_daemon(&self) -> HelloReply {
@@ -239,9 +245,7 @@ impl TestEnv {
     /// Wait until a daemon answers that has another pid.
     #[track_caller]
     pub fn wait_for_daemon_other_than(&self, pid: i32) -> HelloReply {
-        wait_for("another daemon", SOON, || {
-            Some(Wire::try_greeted(&self.home)?.hello).filter(|hello| hello.pid != pid)
-        })
+        wait_for("another daemon", SOON, || Some(Wire::try_greeted(&self.home)?.hello).filter(|hello| hello.pid != pid))
     }
 
     /// SIGKILL daemon and guardian, and wait until both are gone.
@@ -306,7 +310,8 @@ pub fn run(mut command: Command) -> Output {
 /// The fixture beside the `velos` binary, built when it is missing or older than its source.
 fn fixture(velos: &Path) -> &'static str {
     static PATH: Mutex<Option<&'static str>> = Mutex::new(None);
-    let mut known = PATH.lock().expect("nobody panicked with it");
+    // A test that failed to build it poisons the lock; the next one tells the same.
+    let mut known = PATH.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(path) = *known {
         return path;
     }

@@ -47,7 +47,7 @@ impl Shared {
         })?;
         let cwd = start.cwd.as_ref().map_or_else(|| here.clone(), |cwd| here.join(cwd));
         if !cwd.is_dir() {
-            return Err(failed(format!("the working directory {} is not there", cwd.display()))
+            return Err(failed(format!("the working directory {} is not a directory", cwd.display()))
                 .hint("give an existing one with --cwd"));
         }
         AppName::new(start.namespace.as_str()).map_err(|_| {
@@ -66,8 +66,12 @@ impl Shared {
     }
 }
 
-/// The app that a target means.
-pub(crate) fn declare(start: &Start, shared: &Shared, target: &str) -> Result<AppSpec, ErrorReply> {
+/// The app that a target means, and why it will hardly start, if we know.
+pub(crate) fn declare(
+    start: &Start,
+    shared: &Shared,
+    target: &str,
+) -> Result<(AppSpec, Option<String>), ErrorReply> {
     let wishes = Wishes {
         cwd: &shared.cwd,
         interpreter: start.interpreter.as_deref(),
@@ -81,6 +85,7 @@ pub(crate) fn declare(start: &Start, shared: &Shared, target: &str) -> Result<Ap
         None => name_of_file(&resolved.script),
     };
     let name = AppName::new(name).map_err(|error| usage(error.to_string()))?;
+    let doubt = resolved.doubt.map(|doubt| format!("{}: {doubt}", resolved.program.display()));
     let mut argv = vec![RawString::from(resolved.program.clone())];
     argv.extend(resolved.leading.into_iter().map(RawString::from));
     let args: Vec<RawString> = start.args.iter().cloned().map(RawString::from).collect();
@@ -94,7 +99,7 @@ pub(crate) fn declare(start: &Start, shared: &Shared, target: &str) -> Result<Ap
     let log = |given: &Option<String>| {
         given.as_ref().map(|path| RawString::from(shared.cwd.join(home_expanded(path))))
     };
-    Ok(AppSpec {
+    let app = AppSpec {
         name,
         namespace: start.namespace.clone(),
         script: resolved.script.into(),
@@ -110,7 +115,8 @@ pub(crate) fn declare(start: &Start, shared: &Shared, target: &str) -> Result<Ap
         stop: shared.stop.clone(),
         readiness: Default::default(),
         logs: LogSpec { out: log(&start.output), err: log(&start.error), ..LogSpec::default() },
-    })
+    };
+    Ok((app, doubt))
 }
 
 /// The file's name without its last extension.
@@ -209,7 +215,7 @@ mod tests {
     fn declared(words: &[&str]) -> Result<AppSpec, ErrorReply> {
         let start = parse(words);
         let shared = Shared::new(&start)?;
-        declare(&start, &shared, &start.targets[0])
+        declare(&start, &shared, &start.targets[0]).map(|(app, _)| app)
     }
 
     fn texts(words: &[RawString]) -> Vec<String> {
@@ -287,7 +293,7 @@ mod tests {
             (&["-e", "=1"], "-e \"=1\" is no variable"),
             (&["--kill-timeout", "soon"], "--kill-timeout: \"soon\" is no duration"),
             (&["--kill-signal", "SIGNONE"], "--kill-signal: \"SIGNONE\" is no signal"),
-            (&["--cwd", "/nonexistent"], "the working directory /nonexistent is not there"),
+            (&["--cwd", "/nonexistent"], "the working directory /nonexistent is not a directory"),
             (&["--name", "a/b"], "holds a '/'"),
             (&["--name", ".."], "is a folder"),
             (&["--name", "all"], "means something else"),

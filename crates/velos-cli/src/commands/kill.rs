@@ -17,7 +17,7 @@ pub(crate) fn run(context: &super::Context) -> super::Result {
             let outcomes: Outcomes = client.call(method::SHUTDOWN, &Targets::default())?;
             client.wait_for_end();
             wait_for_guardian(&home);
-            Some(outcomes.instances.len())
+            Some(outcomes.instances.iter().filter(|outcome| !outcome.unchanged).count())
         }
     };
     if context.machine {

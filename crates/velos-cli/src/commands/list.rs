@@ -73,11 +73,8 @@ fn remark(one: &InstanceSummary) -> String {
             (None, Some(exit)) => format!("it ended with {exit}"),
             (None, None) => "no reason is known".to_owned(),
         };
-        text.push_str(&format!(
-            "! {name} is {}: {reason}; see `velos why {}`\n",
-            one.phase.status(),
-            one.id.0
-        ));
+        let typed = super::typed_name(&one.name, one.slot, one.id);
+        text.push_str(&format!("! {name} is {}: {reason}; see `velos why {typed}`\n", one.phase.status()));
     }
     if let Some(errno) = one.log_errno {
         let reason = std::io::Error::from_raw_os_error(errno);

@@ -20,6 +20,7 @@ use std::io::IsTerminal;
 
 use velos_client::{Client, Home};
 use velos_core::error::{ErrorCode, ErrorReply};
+use velos_core::instance::InstanceId;
 use velos_core::protocol::InstanceSummary;
 use velos_core::selector::Candidate;
 
@@ -81,6 +82,12 @@ pub(crate) fn usage(message: impl Into<String>) -> ErrorReply {
 /// `api`, and `api:1` for further instances.
 pub(crate) fn shown_name(name: &str, slot: u32) -> String {
     if slot > 0 { format!("{name}:{slot}") } else { name.to_owned() }
+}
+
+/// As a word that a shell takes as it is: the name, or the id.
+pub(crate) fn typed_name(name: &str, slot: u32, id: InstanceId) -> String {
+    let is_plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    if is_plain { shown_name(name, slot) } else { id.0.to_string() }
 }
 
 /// For the resolver.

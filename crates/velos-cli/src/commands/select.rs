@@ -91,7 +91,8 @@ fn render(
             bad.push_str("last lines of its error log:\n");
             bad.extend(words.iter().map(|line| format!("  {line}\n")));
         }
-        bad.push_str(&format!("hint: see `velos why {}` and `velos logs {}`\n", outcome.id.0, outcome.id.0));
+        let typed = super::typed_name(&outcome.name, outcome.slot, outcome.id);
+        bad.push_str(&format!("hint: see `velos why {typed}` and `velos logs {typed}`\n"));
     }
     for refusal in &outcomes.refused {
         bad.push_str(&format!("error: {}\n", refusal.error.message));

@@ -1,9 +1,11 @@
 //! `velos start`: resolve what was typed, send it, wait until it is online or has failed.
 
+use std::io::Write;
+
 use velos_client::Client;
 use velos_core::error::ErrorReply;
 use velos_core::instance::{InstanceId, Phase};
-use velos_core::protocol::{ListReply, Outcomes, Refusal, Start as Params, Targets, method};
+use velos_core::protocol::{ListReply, Outcome, Outcomes, Refusal, Start as Params, Targets, method};
 use velos_core::selector;
 
 use super::{declare, select};
@@ -20,6 +22,7 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
     let begin = select::now_us();
     let mut outcomes = Outcomes::default();
     let mut apps = Vec::new();
+    let mut doubts = String::new();
     for target in &start.targets {
         match known_instances(start, &shared, target, &known) {
             Some(_) if shared.has_options => {
@@ -28,7 +31,10 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
             }
             Some(ids) => merge(&mut outcomes, start_known(&mut client, &ids, &known)?),
             None => match declare::declare(start, &shared, target) {
-                Ok(app) => apps.push(app),
+                Ok((app, doubt)) => {
+                    apps.push(app);
+                    doubts.extend(doubt.map(|doubt| format!("note: {doubt}\n")));
+                }
                 // One that cannot be started does not keep the others.
                 Err(error) => outcomes.refused.push(Refusal { name: target.clone(), error }),
             },
@@ -41,9 +47,13 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
     if outcomes.instances.is_empty() && outcomes.refused.len() == 1 && start.targets.len() == 1 {
         return Err(outcomes.refused.remove(0).error);
     }
-    select::tell(context, &outcomes, begin, |outcome| {
-        format!("started (PID: {})", outcome.pid.unwrap_or_default())
-    })
+    let done = |outcome: &Outcome| format!("started (PID: {})", outcome.pid.unwrap_or_default());
+    let code = select::tell(context, &outcomes, begin, done)?;
+    if code != 0 && !context.machine {
+        // A closed stderr changes nothing about the exit code.
+        let _ = std::io::stderr().write_all(doubts.as_bytes());
+    }
+    Ok(code)
 }
 
 fn merge(into: &mut Outcomes, mut more: Outcomes) {

@@ -56,36 +56,26 @@ fn explain(why: &WhyInstance, clock: &Clock, words: &[String]) -> String {
     text
 }
 
-/// Why the phase is what it is.
+/// Why the phase is what it is. The way down has several steps; the first of them tells who wanted it.
 fn cause(why: &WhyInstance) -> String {
     let phase = why.summary.phase;
-    let into = why.events.iter().rev().find_map(|event| match &event.what {
-        // The way down has several steps; the first one tells who wanted it.
-        What::Transition { to, cause, .. }
-            if *to == phase || (phase == Phase::Stopped && *to == Phase::Stopping) =>
-        {
-            Some((cause, phase == Phase::Stopped && *to == Phase::Stopped))
+    let mut found = None;
+    for event in why.events.iter().rev() {
+        let What::Transition { from, to, cause, .. } = &event.what else { continue };
+        let is_step = *to == phase || phase == Phase::Stopped && *to == Phase::Stopping;
+        if is_step {
+            found = Some(cause);
         }
-        _ => None,
-    });
-    match into {
-        Some((velos_core::event::Cause::TreeEmpty, true)) => stopped_by(why),
-        Some((cause, _)) => reason(cause),
-        None => "how it came to that is not kept any more".to_owned(),
+        if is_step && !(phase == Phase::Stopped && *from == Phase::Stopping) {
+            break;
+        }
     }
-}
-
-fn stopped_by(why: &WhyInstance) -> String {
-    let asked = why.events.iter().rev().find_map(|event| match &event.what {
-        What::Transition { to: Phase::Stopping, cause, .. } => Some(reason(cause)),
-        _ => None,
-    });
-    asked.unwrap_or_else(|| "nothing of it is left".to_owned())
+    found.map_or_else(|| "how it came to that is not kept any more".to_owned(), reason)
 }
 
 fn next(why: &WhyInstance, clock: &Clock) -> String {
     let one = &why.summary;
-    let id = one.id.0;
+    let typed = super::typed_name(&one.name, one.slot, one.id);
     match (one.phase, one.next_try_ms) {
         (Phase::Backoff, Some(at)) => {
             let (unstable, max) = (why.unstable, why.restart.max_restarts);
@@ -97,8 +87,8 @@ fn next(why: &WhyInstance, clock: &Clock) -> String {
             format!("it runs{uptime}; if it ends it is started again")
         }
         (Phase::Online, _) => "it runs; if it ends it stays stopped".to_owned(),
-        (Phase::Errored, _) => format!("nothing: it was given up; `velos start {id}` tries again"),
-        (Phase::Stopped, _) => format!("nothing; `velos start {id}` starts it"),
+        (Phase::Errored, _) => format!("nothing: it was given up; `velos start {typed}` tries again"),
+        (Phase::Stopped, _) => format!("nothing; `velos start {typed}` starts it"),
         (Phase::Starting | Phase::Launching, _) => "it becomes online once it is ready".to_owned(),
         (Phase::Stopping, _) => "it ends, or SIGKILL follows".to_owned(),
     }
@@ -115,5 +105,14 @@ mod tests {
         let words = ["Error: connect ECONNREFUSED 10.0.0.5:5432".to_owned()];
         let text: Vec<String> = (0..6).map(|n| explain(&sample::why(n), &clock, &words)).collect();
         insta::assert_snapshot!("why", text.join("\n"));
+    }
+
+    #[test]
+    fn a_stop_names_who_asked() {
+        let mut why = sample::why(2);
+        why.events = sample::events().into_iter().skip(9).take(4).collect();
+        assert_eq!(cause(&why), "stop asked by cli uid=1000 pid=77");
+        why.events.clear();
+        assert_eq!(cause(&why), "how it came to that is not kept any more");
     }
 }

@@ -1,8 +1,24 @@
-//! End to end: the real binary, real processes, a home of its own per test, nothing left behind.
+//! End to end: the real binary, real processes, a home of its own for every test.
+//!
+//! Modules named `fault_*` break something on purpose. What a machine cannot do (mount a disk, be another user) is
+//! skipped aloud.
 
-mod faults;
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails there")]
+
+mod daemon_start;
+mod fault_disk;
+mod fault_fds;
+mod fault_kill;
+mod fault_processes;
+mod ipc_abuse;
 mod lifecycle;
+mod logs;
+mod output_bytes;
+mod protocol_python;
+mod readme;
+mod selectors;
 mod start_errors;
+mod upgrade;
 
 use velos_testkit::TestEnv;
 

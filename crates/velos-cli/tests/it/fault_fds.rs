@@ -1,0 +1,122 @@
+//! Descriptors: what a child gets, and what happens when there are none left.
+
+use std::time::Duration;
+
+use velos_core::instance::Phase;
+use velos_core::protocol::{ListReply, Targets, method};
+use velos_testkit::wire::Wire;
+use velos_testkit::{SOON, TestEnv, processes, run, skipped, wait_until};
+
+use crate::env;
+
+#[test]
+fn a_child_has_three_descriptors() {
+    let env = env();
+    env.start("busy", &["-i", "5"], &["lines", "0", "--rate", "100"]);
+    let clients: Vec<Wire> = (0..50).map(|_| env.wire()).collect();
+    for round in 0..3 {
+        let name = format!("fds{round}");
+        env.start(&name, &[], &["print-fds", "--stay"]);
+        let log = env.wait_log(&name, "done\n");
+        let numbers: Vec<&str> =
+            log.lines().filter_map(|line| line.strip_prefix("fd ")?.split(' ').next()).collect();
+        assert_eq!(numbers, ["0", "1", "2"], "{log}");
+        assert!(log.contains("fd 0 /dev/null\n"), "{log}");
+        if round == 1 {
+            env.kill_daemon();
+        }
+    }
+    drop(clients);
+}
+
+/// Set the daemon's limit of open descriptors.
+fn limit(pid: i32, soft: usize) -> bool {
+    let mut command = std::process::Command::new("prlimit");
+    command.args(["--pid", &pid.to_string(), &format!("--nofile={soft}:")]);
+    velos_testkit::program("prlimit").is_some() && run(command).code == 0
+}
+
+/// A limit that leaves this many descriptors free, wherever in the table they are.
+fn leave_free(env: &TestEnv, pid: i32, free: usize) -> Option<()> {
+    let open: Vec<usize> = std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    let soft = (0..)
+        .scan(0, |gaps, number| {
+            (*gaps < free || open.contains(&number)).then(|| {
+                *gaps += usize::from(!open.contains(&number));
+            })
+        })
+        .count();
+    let _ = env;
+    limit(pid, soft).then_some(())
+}
+
+#[test]
+fn no_descriptors_left() {
+    let env = env();
+    env.start("api", &[], &["lines", "0", "--rate", "500"]);
+    let daemon = env.hello().pid;
+    let mut friend = env.wire();
+    // Room for a client or two, not for the logs of another app.
+    if leave_free(&env, daemon, 2).is_none() {
+        return skipped("setting a limit of a running process");
+    }
+    let output = env.try_start("more", &["--no-autorestart"], &["sleep"]);
+    output.fails(1, &["Too many open files"]);
+    assert!(env.run(&["list"]).ok().stdout.contains("online"), "the others are not disturbed");
+    let before = env.instance("api").pid;
+
+    // None at all: who is connected is served, nobody is accepted, and the daemon does not spin.
+    leave_free(&env, daemon, 0).unwrap();
+    let waiting: Vec<_> = (0..20).map(|_| Wire::silent(env.home())).collect();
+    let list: ListReply = friend.call(method::LIST, &Targets::default()).unwrap();
+    assert!(
+        list.instances.iter().any(|one| one.name == "api" && one.phase == Phase::Online && one.pid == before)
+    );
+    let used = processes::cpu_ticks(daemon);
+    let begin = std::time::Instant::now();
+    wait_until("a second has passed", SOON, || begin.elapsed() > Duration::from_secs(1));
+    let used = processes::cpu_ticks(daemon) - used;
+    assert!(used <= 15, "{used} of 100 ticks in a second of doing nothing");
+    env.wait_log("api", "0000000500\n");
+
+    assert!(limit(daemon, 4_096));
+    drop(waiting);
+    env.start("more", &[], &["sleep"]);
+    assert_eq!((env.hello().pid, env.instance("api").pid), (daemon, before));
+}
+
+#[test]
+fn nothing_leaks() {
+    let env = env();
+    env.start("api", &["--kill-timeout", "200ms"], &["lines", "5", "--stay"]);
+    env.run(&["list"]).ok();
+    env.run(&["restart", "api"]).ok();
+    let daemon = env.hello().pid;
+    let settled = || {
+        let mut last = 0;
+        wait_until("the number of descriptors settles", SOON, || {
+            let now = processes::descriptors(daemon);
+            std::mem::replace(&mut last, now) == now
+        });
+        last
+    };
+    let before = settled();
+    for round in 0..15 {
+        env.run(&["restart", "api"]).ok();
+        let name = format!("short{round}");
+        env.try_start(&name, &["--no-autorestart"], &["exit", "0"]);
+        env.run(&["delete", &name]).ok();
+    }
+    wait_until("as many descriptors as before", SOON, || processes::descriptors(daemon) <= before + 1);
+    let zombies = processes::all()
+        .into_iter()
+        .filter(|pid| processes::parent(*pid) == Some(daemon) && processes::state(*pid) == Some('Z'));
+    assert_eq!(zombies.collect::<Vec<_>>(), [0; 0]);
+    let left: Vec<_> =
+        std::fs::read_dir(env.home().join("run")).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("short")), "{left:?}");
+}
