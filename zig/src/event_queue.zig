@@ -13,6 +13,8 @@ pub const EventQueue = struct {
     ring: []abi.Event,
     head: usize = 0,
     count: usize = 0,
+    /// Frames among them: their bytes are borrowed until the caller has seen them.
+    frames: usize = 0,
 
     pub fn init() ?EventQueue {
         const memory = sys.map(capacity * @sizeOf(abi.Event)) orelse return null;
@@ -30,6 +32,7 @@ pub const EventQueue = struct {
         std.debug.assert(queue.count < capacity);
         queue.ring[(queue.head + queue.count) % capacity] = event;
         queue.count += 1;
+        if (event.kind == .ipc_frame) queue.frames += 1;
     }
 
     pub fn has_room(queue: *const EventQueue) bool {
@@ -41,6 +44,7 @@ pub const EventQueue = struct {
         for (out[0..n]) |*slot| {
             slot.* = queue.ring[queue.head];
             slot.at_ns = at_ns;
+            if (slot.kind == .ipc_frame) queue.frames -= 1;
             queue.head = (queue.head + 1) % capacity;
         }
         queue.count -= n;

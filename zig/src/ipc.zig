@@ -56,7 +56,7 @@ pub const Ipc = struct {
     large_in_use: bool = false,
     accept_again_ns: u64 = abi.forever,
     timed: u32 = 0,
-    /// Frames given to the caller; unmapped at the next wait.
+    /// Frames given to the caller or on their way to it, in that order; unmapped at the wait after it saw them.
     lent_memory: [512]Buffer = undefined,
     lent_count: usize = 0,
 
@@ -76,7 +76,7 @@ pub const Ipc = struct {
         for (ipc.clients.slots[0..ipc.clients.high], 0..) |*slot, index| {
             if (slot.used) ipc.drop(@intCast(index));
         }
-        ipc.release_lent();
+        for (ipc.lent_memory[0..ipc.lent_count]) |buffer| ipc.release(buffer);
         if (ipc.listener >= 0) ipc.poller.remove(ipc.listener);
         ipc.clients.deinit();
     }
@@ -211,10 +211,12 @@ pub const Ipc = struct {
         ipc.stop_clock(client);
     }
 
-    /// The caller is done with the frames of the batch before.
+    /// The caller is done with the frames of the batch before; those that still wait in the queue are kept.
     pub fn release_lent(ipc: *Ipc) void {
-        for (ipc.lent_memory[0..ipc.lent_count]) |buffer| ipc.release(buffer);
-        ipc.lent_count = 0;
+        const seen = ipc.lent_count - ipc.events.frames;
+        for (ipc.lent_memory[0..seen]) |buffer| ipc.release(buffer);
+        std.mem.copyForwards(Buffer, ipc.lent_memory[0..ipc.events.frames], ipc.lent_memory[seen..ipc.lent_count]);
+        ipc.lent_count = ipc.events.frames;
     }
 
     fn reserve(ipc: *Ipc, length: usize) ?Buffer {
