@@ -363,9 +363,7 @@ fn check_app(app: &velos_core::app::AppSpec) -> Result<(), ErrorReply> {
     if app.argv.is_empty() {
         return usage(format!("app \"{name}\" has an empty argv; argv[0] is the program's name"));
     }
-    if app.instances == 0 || app.instances > 4096 {
-        return usage(format!("app \"{name}\" wants {} instances, 1 to 4096 are possible", app.instances));
-    }
+    app.check().or_else(|error| usage(format!("app \"{name}\": {error}")))?;
     for (what, path) in [("program", &app.program), ("cwd", &app.cwd)] {
         if !app_path_ok(path) {
             return usage(format!("{what} of app \"{name}\" must be an absolute path without NUL bytes"));

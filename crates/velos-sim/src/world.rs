@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use velos_core::app::{AppSpec, LogSpec};
+use velos_core::app::AppSpec;
 use velos_core::instance::{Exit, InstanceId, Phase, SpawnFailure, SpawnStage, Token};
 use velos_core::name::AppName;
 use velos_core::policy::{ReadinessPolicy, RestartPolicy, StopPolicy};
@@ -213,17 +213,8 @@ impl World {
             restart_delay_ms: if self.random.chance(100) { 500 } else { 0 },
             ..RestartPolicy::default()
         };
+        let name = AppName::new(name).unwrap_or_else(|error| unreachable!("{error}"));
         AppSpec {
-            name: AppName::new(name).unwrap_or_else(|error| unreachable!("{error}")),
-            namespace: "default".to_owned(),
-            script: "/app".into(),
-            interpreter: None,
-            program: "/app".into(),
-            argv: vec!["app".into()],
-            args: Vec::new(),
-            cwd: "/".into(),
-            env: BTreeMap::new(),
-            env_declared: Vec::new(),
             instances: 1 + self.random.below(3) as u32,
             restart,
             stop: StopPolicy { treekill: self.random.chance(800), ..StopPolicy::default() },
@@ -232,7 +223,7 @@ impl World {
                 strict: self.random.chance(500),
                 ..ReadinessPolicy::default()
             },
-            logs: LogSpec::default(),
+            ..AppSpec::new(name, "/app")
         }
     }
 

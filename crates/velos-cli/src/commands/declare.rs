@@ -100,12 +100,10 @@ pub(crate) fn declare(
         given.as_ref().map(|path| RawString::from(shared.cwd.join(home_expanded(path))))
     };
     let app = AppSpec {
-        name,
         namespace: start.namespace.clone(),
         script: resolved.script.into(),
         env: environment(shared, resolved.interpreter.as_deref()),
         interpreter: resolved.interpreter,
-        program: resolved.program.into(),
         argv,
         args,
         cwd: shared.cwd.clone().into(),
@@ -113,8 +111,8 @@ pub(crate) fn declare(
         instances: start.instances,
         restart: shared.restart.clone(),
         stop: shared.stop.clone(),
-        readiness: Default::default(),
         logs: LogSpec { out: log(&start.output), err: log(&start.error), ..LogSpec::default() },
+        ..AppSpec::new(name, resolved.program)
     };
     Ok((app, doubt))
 }
