@@ -61,7 +61,7 @@ pub(crate) fn tell(
 }
 
 /// Of what was refused, else of the first that went wrong.
-fn exit_code(outcomes: &Outcomes) -> u8 {
+pub(crate) fn exit_code(outcomes: &Outcomes) -> u8 {
     let refused = outcomes.refused.first().map(|refusal| refusal.error.code);
     let failed = outcomes.instances.iter().find(|outcome| !outcome.ok).map(|outcome| match outcome.phase {
         Phase::Launching => ErrorCode::NotReady,
