@@ -74,6 +74,33 @@ pub fn load_text(path: &Path, text: &str, options: &Options) -> Result<Config, C
     interpret(document, options, &folder)
 }
 
+/// Read a text without a name, as from standard input: TOML, JSON or YAML, whatever it looks like. Relative paths
+/// begin at `folder`.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_unnamed(folder: &Path, text: &str, options: &Options) -> Result<Config, ConfigError> {
+    let path = folder.join("-");
+    if text.len() as u64 > read::FILE_BYTES_MAX {
+        let message = format!("it is longer than {} bytes", read::FILE_BYTES_MAX);
+        return Err(Problem::of_file(&path, message).into());
+    }
+    let toml = read::parse(&path, Format::Toml, text.to_owned());
+    let begin = text.trim_start();
+    let is_json = begin.starts_with('{')
+        || begin.strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with('{'));
+    let document = match toml {
+        Ok(document) => document,
+        Err(_) if is_json => read::parse(&path, Format::Json, text.to_owned())?,
+        // A TOML file has such lines, a YAML file hardly.
+        Err(error) if begin.lines().any(|line| line.starts_with('[') || line.contains(" = ")) => {
+            return Err(error);
+        }
+        Err(_) => read::parse(&path, Format::Yaml, text.to_owned())?,
+    };
+    interpret(document, options, folder)
+}
+
 fn interpret(document: Document, options: &Options, folder: &Path) -> Result<Config, ConfigError> {
     let mut errors = Vec::new();
     let mut config = Config::default();

@@ -154,7 +154,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("limits.nice", &["nice"], Shape::Number(-20, 19), "", "Priority: -20 is first, 19 last"),
     key("limits.oom_score_adj", &[], Shape::Number(-1000, 1000), "", "Who is killed first when memory ends: 1000 first"),
 
-    key("user.uid", &["uid"], Shape::User, "the daemon's", "User that it runs as (only as root)"),
+    key("user.uid", &["uid"], Shape::User, "the daemon's", "User that it runs as (only as root); HOME becomes that of the user"),
     key("user.gid", &["gid"], Shape::Group, "that of the user", "Group"),
     key("user.groups", &[], Shape::Groups, "those of the user", "Supplementary groups"),
     key("user.umask", &["umask"], Shape::Mode, "", "File mode mask"),

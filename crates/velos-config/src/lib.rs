@@ -24,7 +24,7 @@ mod value;
 mod write;
 
 pub use declaration::{Declaration, Launch};
-pub use file::{Config, Options, is_config_file, load, load_text};
+pub use file::{Config, Options, is_config_file, load, load_text, load_unnamed};
 pub use page::page;
 pub use plan::{Change, changes};
 pub use pm2_dump::import;

@@ -33,6 +33,8 @@ pub(crate) struct Lower<'a, 'b> {
     draft: &'a Draft,
     ground: &'a Ground,
     complaints: &'a mut Complaints<'b>,
+    /// Home directory of the user that it is to run as.
+    home: Option<String>,
 }
 
 /// The declaration, or nothing when a problem was noted that leaves no app.
@@ -43,7 +45,7 @@ pub(crate) fn declaration(
     complaints: &mut Complaints<'_>,
 ) -> Option<Declaration> {
     let before = complaints.errors.len();
-    let mut lower = Lower { draft, ground, complaints };
+    let mut lower = Lower { draft, ground, complaints, home: None };
     let declaration = lower.all(key)?;
     (lower.complaints.errors.len() == before).then_some(declaration)
 }
@@ -125,7 +127,8 @@ impl Lower<'_, '_> {
 
     /// `env_file`, `env`, the profile, the port: the later wins.
     fn variables(&mut self, spec: &mut AppSpec) -> Vec<(String, String)> {
-        let mut variables = Vec::new();
+        let mut variables: Vec<(String, String)> =
+            self.home.take().map(|home| ("HOME".to_owned(), home)).into_iter().collect();
         for file in self.take("env_file", value::texts).unwrap_or_default() {
             let path = value::path(&file, &self.ground.folder);
             match env_file::load(&path) {

@@ -212,6 +212,24 @@ fn problems_have_a_place_and_a_way_out() {
 }
 
 #[test]
+fn a_text_without_a_name() {
+    let texts = [
+        "[apps.x]\nscript = 'a'\n",
+        "{apps: {x: {script: 'a'}}}",
+        "[{name: 'x', script: 'a'}]",
+        "apps:\n  x: {script: a}\n",
+    ];
+    for text in texts {
+        let config = crate::load_unnamed(Path::new("/srv"), text, &Options::default());
+        let config = config.unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(config.apps[0].spec.name.as_str(), "x");
+        assert_eq!(config.apps[0].spec.cwd.to_text(), "/srv");
+    }
+    let broken = crate::load_unnamed(Path::new("/srv"), "[apps.x]\nscript = a\n", &Options::default());
+    assert!(broken.unwrap_err().to_string().starts_with("/srv/-:2:10"));
+}
+
+#[test]
 fn evaluated_files_are_data_in_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {

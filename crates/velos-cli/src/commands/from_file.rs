@@ -1,16 +1,22 @@
 //! From a declaration in a file to what the daemon can start: program, arguments, environment.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use velos_client::Client;
 use velos_config::{Config, ConfigError, Declaration, Options};
 use velos_core::app::AppSpec;
-use velos_core::error::ErrorReply;
-use velos_core::protocol::Refusal;
+use velos_core::error::{ErrorCode, ErrorReply};
+use velos_core::protocol::{ListReply, Refusal, Targets, method};
 use velos_core::raw_string::RawString;
 
 use super::declare::NOT_INHERITED;
 use crate::target::{self, Wishes};
+
+/// Stands for standard input.
+const STDIN: &str = "-";
+const STDIN_BYTES_MAX: u64 = 8 * 1024 * 1024 + 1;
 
 /// Files that are looked for when none is named, in this order.
 pub(crate) const STANDARD_FILES: [&str; 6] = [
@@ -61,13 +67,61 @@ pub(crate) fn file_or_standard(named: Option<&Path>) -> Result<PathBuf, ErrorRep
 /// Read, with warnings to stderr.
 pub(crate) fn load(context: &super::Context, path: &Path, wanted: &Wanted<'_>) -> Result<Config, ErrorReply> {
     let options = Options { profile: wanted.profile.map(str::to_owned) };
-    let config = velos_config::load(path, &options).map_err(|error| reply(&error))?;
+    let config = match path.as_os_str() == STDIN {
+        true => velos_config::load_unnamed(&here()?, &standard_input()?, &options),
+        false => velos_config::load(path, &options),
+    };
+    let config = config.map_err(|error| reply(&error))?;
     if !context.machine && !context.quiet {
         for warning in &config.warnings {
             super::note(&format!("warning: {warning}\n"));
         }
     }
     Ok(config)
+}
+
+fn here() -> Result<PathBuf, ErrorReply> {
+    std::env::current_dir().map_err(|error| super::failed(format!("cannot tell where we are: {error}")))
+}
+
+fn standard_input() -> Result<String, ErrorReply> {
+    let mut bytes = Vec::new();
+    // A little more than is read of a file, so that too much is noticed.
+    let read = std::io::stdin().take(STDIN_BYTES_MAX).read_to_end(&mut bytes);
+    read.map_err(|error| super::failed(format!("cannot read standard input: {error}")))?;
+    String::from_utf8(bytes).map_err(|_| super::failed("standard input is not UTF-8"))
+}
+
+/// Whether a word on the command line means a configuration: a file, or standard input.
+pub(crate) fn is_meant(target: &str) -> bool {
+    target == STDIN || velos_config::is_config_file(Path::new(target)) && Path::new(target).is_file()
+}
+
+/// Targets with the names of their apps in the place of configuration files; names that nobody knows are left out.
+pub(crate) fn expand(
+    context: &super::Context,
+    client: &mut Client,
+    targets: &[String],
+) -> Result<Vec<String>, ErrorReply> {
+    let mut expanded = Vec::new();
+    for target in targets {
+        if !is_meant(target) {
+            expanded.push(target.clone());
+            continue;
+        }
+        let config = load(context, Path::new(target), &Wanted::default())?;
+        let list: ListReply = client.call(method::LIST, &Targets::default())?;
+        let is_known = |name: &String| list.instances.iter().any(|one| one.name == *name);
+        let before = expanded.len();
+        expanded.extend(config.apps.iter().map(|app| app.spec.name.to_string()).filter(is_known));
+        if expanded.len() == before {
+            return Err(ErrorReply::new(
+                ErrorCode::NotFound,
+                format!("none of the apps of {target} is known"),
+            ));
+        }
+    }
+    Ok(expanded)
 }
 
 /// All problems of a file as one failure.

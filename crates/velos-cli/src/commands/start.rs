@@ -13,7 +13,13 @@ use crate::args::Start;
 
 pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
     if start.targets.is_empty() {
-        let file = super::from_file::file_or_standard(None)?;
+        let file = super::from_file::file_or_standard(None).map_err(|error| ErrorReply {
+            code: velos_core::error::ErrorCode::Usage,
+            message: format!("no target given, and {}", error.message),
+            hint: Some(
+                "give a script, a program or a configuration file; see `velos start --help`".to_owned(),
+            ),
+        })?;
         return super::start_file::run(context, start, &[file.to_string_lossy().into_owned()]);
     }
     if super::start_file::is_meant(start)? {

@@ -12,11 +12,14 @@ use crate::args::Start;
 
 /// Whether these targets are configuration files; some of them only is a mistake.
 pub(crate) fn is_meant(start: &Start) -> Result<bool, ErrorReply> {
-    let is_file =
-        |target: &&String| velos_config::is_config_file(Path::new(target)) && Path::new(target).exists();
-    match start.targets.iter().filter(is_file).count() {
+    are_files(&start.targets)
+}
+
+/// The same for targets of any command.
+pub(crate) fn are_files(targets: &[String]) -> Result<bool, ErrorReply> {
+    match targets.iter().filter(|target| from_file::is_meant(target)).count() {
         0 => Ok(false),
-        count if count == start.targets.len() => Ok(true),
+        count if count == targets.len() => Ok(true),
         _ => Err(super::usage("configuration files and other targets cannot be mixed")
             .hint("start them one by one")),
     }
@@ -36,12 +39,17 @@ pub(crate) fn run(context: &super::Context, start: &Start, files: &[String]) -> 
         only: &start.only,
         variables: &variables,
     };
+    converge(context, files, &wanted)
+}
+
+/// What runs is restarted, what does not is started, all with the settings of the files.
+pub(crate) fn converge(context: &super::Context, files: &[String], wanted: &Wanted<'_>) -> super::Result {
     let mut all = Outcomes::default();
     let mut doubts = Vec::new();
     let begin = select::now_us();
     let mut client = None;
     for file in files {
-        let prepared = from_file::prepare(context, Path::new(file), &wanted)?;
+        let prepared = from_file::prepare(context, Path::new(file), wanted)?;
         all.refused.extend(prepared.refused.iter().cloned());
         doubts.extend(prepared.doubts.iter().cloned());
         if prepared.apps.is_empty() {

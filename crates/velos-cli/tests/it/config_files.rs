@@ -19,8 +19,18 @@ fn start_of_a_file() {
     assert_ne!(env.pid("api"), first);
     env.wait_log("api", "mode=plain log=");
     assert_eq!(env.instance("db").phase, Phase::Online);
+    // A file stands for its apps; `restart` takes its settings.
+    env.run(&["stop", "velos.toml"]).ok();
+    assert!(env.list().iter().all(|one| one.phase == Phase::Stopped));
+    env.file("velos.toml", &file.replace("plain", "changed"), 0o644);
+    env.run(&["restart", "velos.toml"]).ok();
+    env.wait_log("api", "mode=changed");
     env.run(&["start", "velos.toml", "-i", "2"]).fails(2, &["do not apply to a configuration file"]);
     env.run(&["start", "velos.toml", "other"]).fails(2, &["cannot be mixed"]);
+    env.run(&["delete", "velos.toml"]).ok();
+    env.run(&["stop", "velos.toml"]).fails(3, &["none of the apps of velos.toml is known"]);
+    std::fs::remove_file(env.work().join("velos.toml")).unwrap();
+    env.run(&["start"]).fails(2, &["no target given, and there is no configuration file"]);
     env.run(&["start", "sleep", "--only", "api"]).fails(2, &["--only"]);
 }
 

@@ -102,6 +102,7 @@ impl Lower<'_, '_> {
             identity.uid = Some(found.uid);
             identity.gid = found.gid;
             identity.groups = found.groups;
+            self.home = found.home;
         }
         if let Some(gid) = self.take("user.gid", group) {
             identity.gid = Some(gid);
@@ -227,6 +228,7 @@ struct Found {
     uid: u32,
     gid: Option<u32>,
     groups: Vec<u32>,
+    home: Option<String>,
 }
 
 /// A user with its groups, by name or number; a number may have no name.
@@ -241,9 +243,10 @@ fn user(node: &Node) -> Result<Found, String> {
         (Some(user), _) => {
             let name = std::ffi::CString::new(user.name.as_str()).map_err(|error| error.to_string())?;
             let groups = group_list(&name, user.gid);
-            Ok(Found { uid: user.uid.as_raw(), gid: Some(user.gid.as_raw()), groups })
+            let home = user.dir.to_str().map(str::to_owned);
+            Ok(Found { uid: user.uid.as_raw(), gid: Some(user.gid.as_raw()), groups, home })
         }
-        (None, Some(uid)) => Ok(Found { uid, gid: None, groups: Vec::new() }),
+        (None, Some(uid)) => Ok(Found { uid, gid: None, groups: Vec::new(), home: None }),
         (None, None) => Err(format!("{text:?} is no user of this machine")),
     }
 }

@@ -103,9 +103,6 @@ fn django(folder: &Path, name: &str) -> Option<Entry> {
     read(folder, "manage.py")?;
     let mut entry = app(name, "A Django project (manage.py). In production use gunicorn or uvicorn instead.");
     entry.text("script", "manage.py");
-    if folder.join("artisan").exists() {
-        return None;
-    }
     entry.texts("args", &["runserver".to_owned(), "--noreload".to_owned(), "127.0.0.1:8000".to_owned()]);
     Some(entry)
 }
