@@ -16,6 +16,35 @@ pub struct Change {
     pub after: Option<String>,
 }
 
+/// Fields that need no restart: what is done with an app, not what the app is.
+const LIVE: [&str; 15] = [
+    "namespace",
+    "restart.autorestart",
+    "restart.max_restarts",
+    "restart.min_uptime_ms",
+    "restart.restart_delay_ms",
+    "restart.backoff_base_ms",
+    "restart.backoff_cap_ms",
+    "restart.backoff_factor_percent",
+    "restart.stop_exit_codes",
+    "stop.kill_signal",
+    "stop.kill_timeout_ms",
+    "stop.treekill",
+    "no_autostart",
+    "declared_in",
+    "profile",
+];
+
+impl Change {
+    /// Whether it can be made while the app runs.
+    pub fn is_live(&self) -> bool {
+        // The files of a single instance have no number in their names; with the second they get one.
+        let is_several = |value: &Option<String>| value.as_deref().is_some_and(|count| count != "1");
+        LIVE.contains(&self.field.as_str())
+            || self.field == "instances" && is_several(&self.before) && is_several(&self.after)
+    }
+}
+
 /// Differences in order of their names. Variables that came from the caller's environment do not count: another
 /// terminal is no change.
 pub fn changes(before: &AppSpec, after: &AppSpec) -> Vec<Change> {
@@ -95,6 +124,14 @@ mod tests {
         let fields: Vec<&str> = found.iter().map(|change| change.field.as_str()).collect();
         assert_eq!(fields, ["env.PORT", "restart.max_restarts"]);
         assert_eq!(found[0].before.as_deref(), Some("1"));
+        let live: Vec<bool> = found.iter().map(Change::is_live).collect();
+        assert_eq!(live, [false, true]);
+        let count = |before: &str, after: &str| Change {
+            field: "instances".into(),
+            before: Some(before.into()),
+            after: Some(after.into()),
+        };
+        assert!(count("2", "3").is_live() && !count("1", "2").is_live() && !count("4", "1").is_live());
         after.env_declared.clear();
         assert!(changes(&before, &after).iter().any(|change| change.after.is_none()));
     }

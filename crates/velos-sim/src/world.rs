@@ -195,11 +195,12 @@ impl World {
         let ids: Vec<InstanceId> = self.supervisor.instances().map(|instance| instance.id).collect();
         let mut chosen: Vec<InstanceId> = ids.iter().copied().filter(|_| self.random.chance(500)).collect();
         chosen.push(InstanceId(self.random.below(6) as u32));
-        match self.random.below(8) {
+        match self.random.below(9) {
             0 | 1 => Command::Add((0..=self.random.below(2)).map(|_| self.some_app()).collect()),
             2 => Command::Start(chosen),
             3 | 4 => Command::Restart(chosen),
             5 | 6 => Command::Stop(chosen),
+            7 => Command::Update(vec![self.some_app()]),
             _ => Command::Delete(chosen),
         }
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use velos_client::Client;
 use velos_core::error::ErrorReply;
 use velos_core::instance::InstanceId;
-use velos_core::protocol::{Outcome, Outcomes, Refusal, Start as Params, Targets, method};
+use velos_core::protocol::{Outcome, Outcomes, Refusal, Start as Params, Targets, Update, method};
 
 use self::plan::{Action, Plan, Step};
 use super::from_file::{self, Wanted};
@@ -58,11 +58,20 @@ pub(crate) fn run(context: &super::Context, apply: &Apply) -> super::Result {
         Some(pid) => format!("started (PID: {pid})"),
         None => "deleted".to_owned(),
     };
+    if goes_on {
+        context.say(&updated(&plan))?;
+    }
     let code = select::tell(context, &outcomes, begin, done)?;
     if code != 0 {
         doubts.iter().for_each(|doubt| super::note(&format!("note: {doubt}\n")));
     }
     Ok(code)
+}
+
+/// Those that run on have no instance of which something could be told.
+fn updated(plan: &Plan) -> String {
+    let steps = plan.steps.iter().filter(|step| step.action == Action::Update);
+    steps.map(|step| format!("[OK] App \"{}\" updated\n", step.name)).collect()
 }
 
 /// Ask a person; without one to ask it must have been said.
@@ -101,6 +110,11 @@ fn converge(client: &mut Client, plan: &Plan, outcomes: &mut Outcomes) -> Result
     let apps: Vec<_> = plan.steps.iter().filter(is_new).filter_map(|step| step.spec.clone()).collect();
     if !apps.is_empty() {
         add(client.call(method::START, &Params { apps, targets: Vec::new() })?);
+    }
+    let updated = plan.steps.iter().filter(|step| step.action == Action::Update);
+    let apps: Vec<_> = updated.filter_map(|step| step.spec.clone()).collect();
+    if !apps.is_empty() {
+        add(client.call(method::UPDATE, &Update { apps })?);
     }
     let resting = ids_of(Action::Start);
     if !resting.is_empty() {

@@ -65,7 +65,7 @@ pub(crate) fn converge(context: &super::Context, files: &[String], wanted: &Want
             match (step.action, step.spec) {
                 // As under PM2: what runs is restarted, also when nothing changed.
                 (Action::Keep | Action::Start, _) if !step.running.is_empty() => restart.extend(step.ids),
-                (Action::Change, Some(spec)) => {
+                (Action::Change | Action::Update, Some(spec)) => {
                     super::apply::stop(client, &step.running)?;
                     apps.push(spec);
                 }

@@ -38,6 +38,16 @@ fn only_what_changed_restarts() {
         assert_eq!(*old == new, old.0 != "b", "{old:?} {new:?}");
     }
     assert!(env.run(&["apply"]).ok().stdout.contains("Nothing to do"));
+    // Policies and a further instance leave alone what runs.
+    let before = pids();
+    let text = three("max_restarts = 3\nenv = { MODE = \"x\", API_TOKEN = \"hunter2\" }");
+    env.file("velos.toml", &text.replace("instances = 2", "instances = 3"), 0o644);
+    let plan = env.run(&["apply", "--dry-run"]).ok().stdout;
+    assert!(plan.contains("~ b  restart.max_restarts 16 -> 3"), "{plan}");
+    env.run(&["apply", "--yes"]).ok();
+    assert_eq!(pids()[..4], before[..4]);
+    assert_eq!(env.list().len(), 5);
+    assert!(env.run(&["apply"]).ok().stdout.contains("Nothing to do"));
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub(crate) enum Action {
     Create,
     /// It is there and declared otherwise: it is stopped and started.
     Change,
+    /// It is there and only what is done with it is declared otherwise: it runs on.
+    Update,
     /// It is as declared but does not run.
     Start,
     /// Nothing.
@@ -116,6 +118,7 @@ impl Plan {
                 Action::Create => ("+", "new".to_owned()),
                 Action::Start => (">", "starts".to_owned()),
                 Action::Delete => ("-", "is deleted".to_owned()),
+                Action::Update => ("~", changes.join("; ")),
                 Action::Change | Action::Keep if step.running.is_empty() => ("~", changes.join("; ")),
                 Action::Change | Action::Keep => ("~", format!("restarts: {}", changes.join("; "))),
             };
@@ -138,6 +141,7 @@ fn step(spec: AppSpec, instances: &[InstanceInfo]) -> Step {
     let rests = spec.no_autostart || spec.kind == Kind::Task;
     let action = match instances {
         [] => Action::Create,
+        _ if !changes.is_empty() && changes.iter().all(Change::is_live) => Action::Update,
         _ if !changes.is_empty() => Action::Change,
         all if running.len() < all.len() && !rests => Action::Start,
         _ => Action::Keep,
@@ -200,7 +204,11 @@ mod tests {
         let mut foreign = running("foreign");
         foreign.spec.declared_in = None;
         let declared = vec![fresh, changed, stopped.spec.clone(), running("same").spec];
-        let known = vec![running("api"), stopped, running("same"), running("old"), foreign];
+        let mut softer = running("softer").spec;
+        softer.stop.kill_timeout_ms = 5_000;
+        let declared = [declared, vec![softer]].concat();
+        let known =
+            vec![running("softer"), running("api"), stopped, running("same"), running("old"), foreign];
         let plan = Plan::of(prepared(declared), known, true);
         assert!(!plan.is_done());
         insta::assert_snapshot!("plan", plan.render());
