@@ -52,6 +52,9 @@ struct Weather {
 
 struct World {
     random: Random,
+    /// Declarations are also updated; not in the seeds that were kept before there was such a command, so that
+    /// they still show what they are kept for.
+    updates: bool,
     weather: Weather,
     fault: Option<Fault>,
     supervisor: Supervisor,
@@ -66,6 +69,9 @@ struct World {
     forgotten: BTreeSet<InstanceId>,
     trace: VecDeque<String>,
 }
+
+/// The first seed in which declarations are updated.
+const UPDATES_FROM: u64 = 1_000;
 
 /// Live through one seed.
 pub fn run(seed: u64, fault: Option<Fault>) -> Report {
@@ -82,6 +88,7 @@ pub fn run(seed: u64, fault: Option<Fault>) -> Report {
     };
     let mut world = World {
         random,
+        updates: seed >= UPDATES_FROM,
         weather,
         fault,
         supervisor: Supervisor::new(),
@@ -195,13 +202,13 @@ impl World {
         let ids: Vec<InstanceId> = self.supervisor.instances().map(|instance| instance.id).collect();
         let mut chosen: Vec<InstanceId> = ids.iter().copied().filter(|_| self.random.chance(500)).collect();
         chosen.push(InstanceId(self.random.below(6) as u32));
-        match self.random.below(9) {
+        match self.random.below(if self.updates { 9 } else { 8 }) {
             0 | 1 => Command::Add((0..=self.random.below(2)).map(|_| self.some_app()).collect()),
             2 => Command::Start(chosen),
             3 | 4 => Command::Restart(chosen),
             5 | 6 => Command::Stop(chosen),
-            7 => Command::Update(vec![self.some_app()]),
-            _ => Command::Delete(chosen),
+            7 => Command::Delete(chosen),
+            _ => Command::Update(vec![self.some_app()]),
         }
     }
 
