@@ -1,11 +1,14 @@
 //! What a file says of one app, by the names of the table of keys: aliases resolved, unknown keys complained about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::keys::{self, SECTIONS, Shape};
 use crate::node::{Entry, Node, Offset, Value};
 use crate::problem::Problem;
 use crate::read::Document;
+
+/// More unknown keys are not told.
+const UNKNOWN_MAX: usize = 200;
 
 /// One app.
 #[derive(Clone, Debug, Default)]
@@ -48,8 +51,8 @@ impl Draft {
 
 fn join(own: &mut Node, from: &Node) {
     if let (Value::Map(own), Value::Map(from)) = (&mut own.value, &from.value) {
-        let missing: Vec<Entry> =
-            from.iter().filter(|entry| !own.iter().any(|known| known.key == entry.key)).cloned().collect();
+        let known: HashSet<String> = own.iter().map(|entry| entry.key.clone()).collect();
+        let missing: Vec<Entry> = from.iter().filter(|entry| !known.contains(&entry.key)).cloned().collect();
         own.extend(missing);
     }
 }
@@ -72,10 +75,13 @@ impl Complaints<'_> {
         self.warnings.push(self.document.problem(at, message));
     }
 
-    /// A key that is none.
-    pub(crate) fn unknown(&mut self, entry: &Entry, near: Option<&str>) {
+    /// A key that is none. What comes after very many of them is not looked at: the file is no configuration.
+    pub(crate) fn unknown(&mut self, entry: &Entry, near: impl FnOnce() -> Option<&'static str>) {
+        if self.errors.len() + self.warnings.len() >= UNKNOWN_MAX {
+            return;
+        }
         let mut problem = self.document.problem(entry.at, format!("there is no key {:?}", entry.key));
-        problem.hint = near.map(|near| format!("did you mean {near:?}?"));
+        problem.hint = near().map(|near| format!("did you mean {near:?}?"));
         if self.is_pm2 { self.warnings.push(problem) } else { self.errors.push(problem) }
     }
 }
@@ -100,7 +106,7 @@ pub(crate) fn draft(entries: &[Entry], at: Offset, complaints: &mut Complaints<'
                     }
                     _ => put(&mut draft, key.path, entry, complaints),
                 },
-                None => complaints.unknown(entry, keys::nearest(None, word)),
+                None => complaints.unknown(entry, || keys::nearest(None, word)),
             }
         }
     }
@@ -117,7 +123,7 @@ fn read_section(draft: &mut Draft, section: &'static str, entry: &Entry, complai
             for inner in inner {
                 match keys::find(Some(section), &inner.key) {
                     Some(key) => put(draft, key.path, inner, complaints),
-                    None => complaints.unknown(inner, keys::nearest(Some(section), &inner.key)),
+                    None => complaints.unknown(inner, || keys::nearest(Some(section), &inner.key)),
                 }
             }
         }

@@ -237,8 +237,7 @@ fn tables<'a>(root: &'a Node, complaints: &mut Complaints<'_>) -> Vec<(Option<&'
         return vec![(None, root.at, root)];
     }
     for entry in entries.iter().filter(|entry| !TOP.contains(&entry.key.as_str())) {
-        let near = crate::keys::best(TOP.into_iter(), &entry.key);
-        complaints.unknown(entry, near);
+        complaints.unknown(entry, || crate::keys::best(TOP.into_iter(), &entry.key));
     }
     match apps.map(|entry| (&entry.node, &entry.node.value)) {
         Some((_, Value::List(nodes))) => list(nodes),
@@ -284,7 +283,7 @@ fn check_together(
             errors.push(Problem::of_file(&document.path, message).hint("give one of them another name"));
         }
     }
-    if let Some(circle) = circle(apps) {
+    if let Some(circle) = crate::circle::find(apps) {
         let message = format!("depends_on goes in a circle: {}", circle.join(" -> "));
         errors.push(Problem::of_file(&document.path, message));
     }
@@ -295,40 +294,4 @@ fn check_together(
             warnings.push(Problem::of_file(&document.path, message));
         }
     }
-}
-
-/// Names along a circle of dependencies. What is not in the file may run already and counts as satisfied.
-fn circle(apps: &[Declaration]) -> Option<Vec<String>> {
-    let index: std::collections::BTreeMap<&str, usize> =
-        apps.iter().enumerate().map(|(number, app)| (app.spec.name.as_str(), number)).collect();
-    // Take away what needs nothing that is left (Kahn, 1962); what stays is on or behind a circle.
-    let mut left: std::collections::BTreeSet<usize> = (0..apps.len()).collect();
-    let needs = |number: usize| {
-        apps.get(number)
-            .into_iter()
-            .flat_map(|app| &app.spec.depends_on)
-            .filter_map(|needed| index.get(needed.app.as_str()).copied())
-    };
-    loop {
-        let free: Vec<usize> = left
-            .iter()
-            .copied()
-            .filter(|number| !needs(*number).any(|needed| left.contains(&needed)))
-            .collect();
-        if free.is_empty() {
-            break;
-        }
-        left.retain(|number| !free.contains(number));
-    }
-    let mut path = Vec::new();
-    let mut here = *left.iter().next()?;
-    while !path.contains(&here) {
-        path.push(here);
-        here = needs(here).find(|needed| left.contains(needed))?;
-    }
-    let begin = path.iter().position(|number| *number == here)?;
-    path.push(here);
-    Some(
-        path.iter().skip(begin).filter_map(|number| Some(apps.get(*number)?.spec.name.to_string())).collect(),
-    )
 }

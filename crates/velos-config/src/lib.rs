@@ -5,6 +5,7 @@
 //! [`velos_core::app::AppSpec`] ([`declaration`]). Finding interpreters and taking the caller's environment is left to
 //! who starts the apps.
 
+mod circle;
 mod declaration;
 mod draft;
 mod env_file;

@@ -116,7 +116,7 @@ fn saved_apps(document: &Document) -> Result<Vec<Node>, ConfigError> {
         if process.get("pmx_module").is_some_and(|node| node.value == Value::Bool(true)) {
             continue;
         }
-        if !order.contains(&name) {
+        if !groups.contains_key(&name) {
             order.push(name.clone());
         }
         groups.entry(name).or_default().push(process);

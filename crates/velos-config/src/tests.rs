@@ -296,6 +296,21 @@ fn sizes_links_and_includes_have_bounds() {
 }
 
 #[test]
+fn a_file_that_is_no_configuration_takes_no_time() {
+    let pairs: String = (0..300_000).map(|number| format!("\"k{number}\":1,")).collect();
+    let chain: String = (0..9_999)
+        .map(|number| format!("[apps.a{number}]\ncommand = \"x\"\ndepends_on = \"a{}\"\n", number + 1))
+        .collect();
+    let begin = std::time::Instant::now();
+    assert!(read("x.json", &format!("{{\"apps\":[{{\"script\":\"x\",{pairs}}}]}}")).is_ok());
+    assert!(read("velos.toml", &format!("[apps.x]\n{}", "a = 1\n".repeat(100_000))).is_err());
+    let yaml: String = (0..100_000).map(|number| format!("k{number}: 1\n")).collect();
+    assert!(read("x.yaml", &yaml).is_err());
+    assert_eq!(good("velos.toml", &chain).apps.len(), 9_999);
+    assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
+}
+
+#[test]
 fn what_pm2_saved_becomes_a_file_that_means_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let dump = folder.path().join("dump.pm2");

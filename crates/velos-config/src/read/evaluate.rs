@@ -10,6 +10,8 @@ use crate::problem::Problem;
 
 /// An evaluation that takes longer is ended.
 const TIME_MAX: Duration = Duration::from_secs(10);
+/// So long its last words are waited for.
+const AFTERWARDS: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(2);
 /// Of what it says on stderr so much is shown.
 const COMPLAINT_BYTES_MAX: usize = 2_000;
@@ -53,7 +55,8 @@ pub(super) fn run(path: &Path) -> Result<String, Problem> {
 fn finish(mut child: Child) -> Result<Option<String>, String> {
     let stderr = child.stderr.take();
     // Read beside, or a full pipe would hold it up.
-    let reader = std::thread::spawn(move || {
+    let (send, said) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
         let mut kept = Vec::new();
         if let Some(mut stderr) = stderr {
             let mut chunk = [0u8; 4096];
@@ -62,7 +65,8 @@ fn finish(mut child: Child) -> Result<Option<String>, String> {
                 kept.extend(chunk.iter().take(count.min(room)));
             }
         }
-        kept
+        // Nobody waits when node went well.
+        let _ = send.send(kept);
     });
     let deadline = Instant::now() + TIME_MAX;
     let status = loop {
@@ -81,7 +85,8 @@ fn finish(mut child: Child) -> Result<Option<String>, String> {
     if status.success() {
         return Ok(None);
     }
-    let kept = reader.join().unwrap_or_default();
+    // Something that it started may still hold the pipe.
+    let kept = said.recv_timeout(AFTERWARDS).unwrap_or_default();
     let text = String::from_utf8_lossy(&kept).into_owned();
     let wanted =
         text.lines().map(str::trim).find(|line| line.contains("Error")).or_else(|| text.lines().next());

@@ -1,6 +1,8 @@
 //! JSON and JSON5 (json5.org, 1.0.0) in one parser: comments, trailing commas, unquoted keys, single quotes,
 //! hexadecimal numbers. Written here, because places and bounds matter more than speed.
 
+use std::collections::HashMap;
+
 use super::{DEPTH_MAX, Malformed, NODES_MAX};
 use crate::node::{Entry, Node, Value};
 
@@ -101,6 +103,7 @@ impl Parser<'_> {
     fn map(&mut self, depth: usize) -> Result<Value, Malformed> {
         self.next();
         let mut entries: Vec<Entry> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
         loop {
             self.blank()?;
             if self.peek() == Some('}') {
@@ -122,8 +125,13 @@ impl Parser<'_> {
             self.next();
             let node = self.value(depth + 1)?;
             // As in JavaScript the last of several wins.
-            entries.retain(|entry| entry.key != key);
-            entries.push(Entry { key, at, node });
+            match places.get(&key).and_then(|place| entries.get_mut(*place)) {
+                Some(entry) => *entry = Entry { key, at, node },
+                None => {
+                    places.insert(key.clone(), entries.len());
+                    entries.push(Entry { key, at, node });
+                }
+            }
             self.comma('}')?;
         }
     }

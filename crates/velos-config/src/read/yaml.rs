@@ -1,7 +1,7 @@
 //! YAML, through the events of saphyr-parser. An alias costs as much as what it stands for, so that a few lines
 //! cannot become a billion values.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
@@ -100,6 +100,7 @@ impl<'a> Reader<'a> {
     fn map(&mut self, depth: usize) -> Result<Value, Malformed> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut merged: Vec<Entry> = Vec::new();
+        let mut keys: HashSet<String> = HashSet::new();
         loop {
             let (event, at) = self.next()?;
             if event == Event::MappingEnd {
@@ -114,14 +115,15 @@ impl<'a> Reader<'a> {
             match (key.as_str(), node.value) {
                 ("<<", Value::Map(more)) => merged.extend(more),
                 (_, value) => {
-                    if entries.iter().any(|entry| entry.key == key) {
+                    if !keys.insert(key.clone()) {
                         return Err(Malformed { at, message: format!("the key {key:?} is given twice") });
                     }
                     entries.push(Entry { key, at, node: Node::new(node.at, value) });
                 }
             }
         }
-        merged.retain(|more| !entries.iter().any(|entry| entry.key == more.key));
+        // The first of several merged tables wins.
+        merged.retain(|more| keys.insert(more.key.clone()));
         entries.extend(merged);
         Ok(Value::Map(entries))
     }
