@@ -18,10 +18,7 @@ pub struct Disk {
 impl Disk {
     /// A file system in memory that holds `bytes`. The error says why this machine cannot.
     pub fn small(folder: &Path, bytes: u64) -> Result<Self, String> {
-        must(
-            "mount",
-            &["-t", "tmpfs", "-o", &format!("size={bytes},mode=0700"), "velos-test", &text(folder)],
-        )?;
+        must("mount", &["-t", "tmpfs", "-o", &format!("size={bytes},mode=0700"), "velos-test", &text(folder)])?;
         Ok(Self::guarded(folder, ""))
     }
 

@@ -195,12 +195,7 @@ impl TestEnv {
 
     /// Wait until an instance is as `test` wants it.
     #[track_caller]
-    pub fn wait_instance(
-        &self,
-        name: &str,
-        what: &str,
-        test: impl Fn(&InstanceSummary) -> bool,
-    ) -> InstanceSummary {
+    pub fn wait_instance(&self, name: &str, what: &str, test: impl Fn(&InstanceSummary) -> bool) -> InstanceSummary {
         wait_for(&format!("{name} {what}"), SOON, || {
             let wire = Wire::try_greeted(&self.home)?;
             let list: ListReply = { wire }.call(method::LIST, &Targets::default()).ok()?;
@@ -250,9 +245,7 @@ impl TestEnv {
     /// Wait until a daemon answers that has another pid.
     #[track_caller]
     pub fn wait_for_daemon_other_than(&self, pid: i32) -> HelloReply {
-        wait_for("another daemon", SOON, || {
-            Some(Wire::try_greeted(&self.home)?.hello).filter(|hello| hello.pid != pid)
-        })
+        wait_for("another daemon", SOON, || Some(Wire::try_greeted(&self.home)?.hello).filter(|hello| hello.pid != pid))
     }
 
     /// SIGKILL daemon and guardian, and wait until both are gone.

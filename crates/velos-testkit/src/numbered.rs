@@ -69,8 +69,7 @@ pub fn check(log: &[u8], size: usize) -> Result<u64, String> {
     let mut runs = 0;
     for found in log.split_inclusive(|byte| *byte == b'\n') {
         if let Some(count) = found.strip_prefix(b"end ") {
-            let count =
-                String::from_utf8_lossy(count).trim().parse::<u64>().map_err(|error| error.to_string())?;
+            let count = String::from_utf8_lossy(count).trim().parse::<u64>().map_err(|error| error.to_string())?;
             if count != expected {
                 return Err(format!("the program wrote {count} lines, the log has {expected}"));
             }

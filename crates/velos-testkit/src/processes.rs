@@ -36,9 +36,7 @@ pub fn is_alive(pid: i32) -> bool {
 
 /// Time on a CPU so far, user and system, in clock ticks of 10 ms.
 pub fn cpu_ticks(pid: i32) -> u64 {
-    let field = |fields: &[String], index: usize| {
-        fields.get(index).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0)
-    };
+    let field = |fields: &[String], index: usize| fields.get(index).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
     stat(pid).map_or(0, |fields| field(&fields, 11) + field(&fields, 12))
 }
 

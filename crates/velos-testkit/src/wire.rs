@@ -60,11 +60,7 @@ impl Wire {
     }
 
     /// One call and its answer.
-    pub fn call<P: Serialize + ?Sized, R: DeserializeOwned>(
-        &mut self,
-        method: &str,
-        params: &P,
-    ) -> Result<R, ErrorReply> {
+    pub fn call<P: Serialize + ?Sized, R: DeserializeOwned>(&mut self, method: &str, params: &P) -> Result<R, ErrorReply> {
         let id = self.send(method, params);
         self.reply(id)
     }
