@@ -14,6 +14,11 @@ const START_EXAMPLES: &str = "Examples:
   velos start \"python3 -m http.server 8000\" --name web
   velos start api";
 
+const APPLY_EXAMPLES: &str = "Examples:
+  velos apply --dry-run
+  velos apply velos.toml --env production --yes
+  velos apply --prune";
+
 const LOGS_EXAMPLES: &str = "Examples:
   velos logs api --lines 100 --nostream
   velos logs -f --err";
@@ -77,6 +82,15 @@ pub(crate) enum Command {
     Flush(OptionalTargets),
     /// Show what happened to apps and daemon
     Events(Events),
+    /// Make what runs equal to what a file declares; only what changed is restarted
+    #[command(after_help = APPLY_EXAMPLES)]
+    Apply(Apply),
+    /// Check and show configuration files
+    Config(Config),
+    /// Write a commented velos.toml for what is found in this folder
+    Init(Init),
+    /// Make a velos.toml of what another process manager knows
+    Import(Import),
     /// Ask the daemon whether it is well, starting it if needed
     Ping,
     /// Stop and forget all apps and end the daemon
@@ -103,8 +117,9 @@ pub(crate) struct OptionalTargets {
 
 #[derive(Debug, Args)]
 pub(crate) struct Start {
-    /// Scripts, programs, "shell commands", or apps that are known
-    #[arg(required = true, value_name = "TARGET")]
+    /// Scripts, programs, "shell commands", configuration files, or apps that are known [default: velos.toml or
+    /// ecosystem.config.js of this folder]
+    #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
     /// Name of the app [default: file name without its extension]
     #[arg(long, short, value_name = "NAME")]
@@ -121,7 +136,7 @@ pub(crate) struct Start {
     /// Arguments of the interpreter, before the script
     #[arg(long, visible_alias = "node-args", value_name = "ARGS", allow_hyphen_values = true)]
     pub(crate) interpreter_args: Option<String>,
-    /// Set an environment variable (may be given several times)
+    /// Set an environment variable (may be given several times); for a configuration file also the name of a profile
     #[arg(long = "env", short = 'e', value_name = "KEY=VALUE")]
     pub(crate) env: Vec<String>,
     /// Number of instances
@@ -154,6 +169,9 @@ pub(crate) struct Start {
     /// File for standard error
     #[arg(long, value_name = "FILE")]
     pub(crate) error: Option<String>,
+    /// Only these apps of a configuration file
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
     /// Arguments of the script
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<std::ffi::OsString>,
@@ -162,6 +180,11 @@ pub(crate) struct Start {
 impl Start {
     /// Whether something was said that only the declaration of a new app can hold.
     pub(crate) fn has_options(&self) -> bool {
+        !self.env.is_empty() || self.has_options_but_env()
+    }
+
+    /// The same, but for what a configuration file takes too.
+    pub(crate) fn has_options_but_env(&self) -> bool {
         let texts = [
             &self.cwd,
             &self.interpreter,
@@ -178,8 +201,91 @@ impl Start {
             || self.instances != 1
             || self.no_autorestart
             || self.max_restarts.is_some()
-            || !(self.env.is_empty() && self.stop_exit_codes.is_empty() && self.args.is_empty())
+            || !(self.stop_exit_codes.is_empty() && self.args.is_empty())
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// The file [default: velos.toml or ecosystem.config.js of this folder]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<std::path::PathBuf>,
+    /// Only show the plan
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Delete the apps that this file declared before and does no longer
+    #[arg(long)]
+    pub(crate) prune: bool,
+    /// Only these apps
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Add the variables of a profile: env_<NAME>
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Tell what is wrong with a file, with line and column
+    Check(ConfigFile),
+    /// Show the apps of a file as velos understands them
+    Show(ConfigFile),
+    /// Print the JSON Schema of velos.toml, for editors
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigFile {
+    /// The file [default: velos.toml or ecosystem.config.js of this folder]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<std::path::PathBuf>,
+    /// Add the variables of a profile: env_<NAME>
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The file to write [default: velos.toml]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<std::path::PathBuf>,
+    /// Overwrite it
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    #[command(subcommand)]
+    pub(crate) from: ImportFrom,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportFrom {
+    /// PM2's saved list or one of its ecosystem files
+    Pm2(ImportPm2),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportPm2 {
+    /// The file [default: ~/.pm2/dump.pm2]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<std::path::PathBuf>,
+    /// Write a file instead of to standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<std::path::PathBuf>,
+    /// Overwrite it
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

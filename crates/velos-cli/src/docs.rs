@@ -105,6 +105,47 @@ fn keys(value: &serde_json::Value, into: &mut BTreeSet<String>) {
     }
 }
 
+/// A declaration in which nothing is left out.
+fn declared_with_everything() -> Vec<velos_core::app::AppSpec> {
+    let text = r#"
+[apps.db]
+command = "x"
+[apps.api]
+command = "x"
+kind = "task"
+schedule = "@daily"
+timezone = "UTC"
+cron_restart = "@daily"
+autostart = false
+exec_mode = "cluster"
+listen = "3000"
+depends_on = { db = "healthy" }
+propagate = "stop"
+critical = true
+filter_env = "AWS"
+instance_var = "N"
+increment_var = "M"
+port = 3000
+env_dev.A = "1"
+max_memory_restart = "1G"
+shutdown_with_message = true
+sd_notify = true
+pid_file = "/x"
+health = { exec = "x" }
+limits = { memory_max = "1G", memory_high = "1G", cpu_max = 1, pids_max = 1, nofile = 1, core = 1, nproc = 1, stack = 1, memlock = 1, as = 1, cpu = 1, fsize = 1, data = 1, nice = 1, oom_score_adj = 1 }
+user = { uid = 0, gid = 1, groups = [1], umask = "022", no_new_privileges = true }
+watch = true
+logs = { combined = "/x", merge = true, format = "json", timestamps = true, compress = true, err = "NULL", out = "NULL" }
+hooks = { pre_start = "x", post_start = "x", pre_stop = "x", post_stop = "x", on_crash = "x" }
+"#;
+    let options = velos_config::Options { profile: Some("dev".to_owned()) };
+    let path = PathBuf::from("/srv/velos.toml");
+    let config = velos_config::load_text(&path, text, &options).unwrap_or_else(|error| panic!("{error}"));
+    let mut specs: Vec<_> = config.apps.into_iter().map(|app| app.spec).collect();
+    specs.iter_mut().for_each(|spec| spec.env_file.push("/x".into()));
+    specs
+}
+
 #[test]
 fn every_field_that_machines_read_is_described() {
     let summary = sample::instances().swap_remove(3);
@@ -138,6 +179,7 @@ fn every_field_that_machines_read_is_described() {
         outcomes,
         info,
         sample::hello(),
+        declared_with_everything(),
     ]);
     let mut seen = BTreeSet::new();
     keys(&documents, &mut seen);

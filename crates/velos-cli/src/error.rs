@@ -74,7 +74,7 @@ mod tests {
     fn wrong_words() {
         let lines: [&[&str]; 8] = [
             &["strat", "app.js"],
-            &["start"],
+            &["stop"],
             &["start", "app.js", "--nam", "x"],
             &["start", "app.js", "--max-restarts", "many"],
             &["start", "app.js", "-i", "0"],

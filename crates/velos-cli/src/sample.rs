@@ -128,21 +128,14 @@ pub(crate) fn why(number: usize) -> WhyInstance {
 pub(crate) fn spec() -> AppSpec {
     let variable = |(key, value): (&str, &str)| (key.into(), value.into());
     AppSpec {
-        name: AppName::new("api").unwrap(),
-        namespace: "default".into(),
         script: "/srv/api/server.js".into(),
         interpreter: Some("node".into()),
-        program: "/usr/bin/node".into(),
         argv: ["/usr/bin/node", "/srv/api/server.js", "--port", "3000"].map(Into::into).to_vec(),
         args: ["--port", "3000"].map(Into::into).to_vec(),
         cwd: "/srv/api".into(),
         env: [("HOME", "/home/alice"), ("API_TOKEN", "hunter2"), ("PORT", "3000")].map(variable).into(),
         env_declared: ["API_TOKEN", "PORT"].map(Into::into).to_vec(),
-        instances: 1,
-        restart: Default::default(),
-        stop: Default::default(),
-        readiness: Default::default(),
-        logs: Default::default(),
+        ..AppSpec::new(AppName::new("api").unwrap(), "/usr/bin/node")
     }
 }
 

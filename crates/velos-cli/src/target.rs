@@ -112,7 +112,8 @@ fn direct(path: &Path, search: &str) -> Result<Resolved, ErrorReply> {
     })
 }
 
-fn shell_command(line: &str, wishes: Wishes<'_>) -> Result<Resolved, ErrorReply> {
+/// A command line, whatever files there are.
+pub(crate) fn shell_command(line: &str, wishes: Wishes<'_>) -> Result<Resolved, ErrorReply> {
     let shell = ["bash", "sh"].into_iter().find_map(|name| Some((name, find(name, wishes.search)?)));
     let Some((name, program)) = shell else {
         return Err(failed("cannot start a shell command: neither bash nor sh is in PATH")

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::app::CronSpec;
 use crate::signal::Signal;
 
 /// When an instance that ended is started again. Defaults are PM2's, but that a crash loop backs off.
@@ -24,6 +25,12 @@ pub struct RestartPolicy {
     pub backoff_factor_percent: u32,
     /// Exit codes after which the instance stays stopped.
     pub stop_exit_codes: Vec<i32>,
+    /// Restart it when its tree uses more memory than this. Bytes, at least 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_memory_bytes: Option<u64>,
+    /// Restart it at these moments; what was stopped stays stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cron: Option<CronSpec>,
 }
 
 impl Default for RestartPolicy {
@@ -37,6 +44,8 @@ impl Default for RestartPolicy {
             backoff_cap_ms: 15_000,
             backoff_factor_percent: 150,
             stop_exit_codes: Vec::new(),
+            max_memory_bytes: None,
+            cron: None,
         }
     }
 }
@@ -51,11 +60,14 @@ pub struct StopPolicy {
     pub kill_timeout_ms: u64,
     /// Signal the whole tree, not only the main process.
     pub treekill: bool,
+    /// Send the message "shutdown" over the Node channel instead of the signal.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub with_message: bool,
 }
 
 impl Default for StopPolicy {
     fn default() -> Self {
-        Self { kill_signal: Signal::TERM, kill_timeout_ms: 1_600, treekill: true }
+        Self { kill_signal: Signal::TERM, kill_timeout_ms: 1_600, treekill: true, with_message: false }
     }
 }
 
@@ -69,10 +81,13 @@ pub struct ReadinessPolicy {
     pub listen_timeout_ms: u64,
     /// Whether passing `listen_timeout` is a failure (else the instance is online then, as under PM2).
     pub strict: bool,
+    /// The readiness message is `READY=1` on `NOTIFY_SOCKET` (sd_notify) instead of `ready` on the Node channel.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sd_notify: bool,
 }
 
 impl Default for ReadinessPolicy {
     fn default() -> Self {
-        Self { wait_ready: false, listen_timeout_ms: 3_000, strict: false }
+        Self { wait_ready: false, listen_timeout_ms: 3_000, strict: false, sd_notify: false }
     }
 }

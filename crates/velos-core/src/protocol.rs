@@ -30,6 +30,8 @@ pub mod method {
     pub const WHY: &str = "why";
     /// Add and start apps, or start known ones.
     pub const START: &str = "start";
+    /// Replace the declarations of known apps without touching what runs.
+    pub const UPDATE: &str = "update";
     /// Stop.
     pub const STOP: &str = "stop";
     /// Stop and start.
@@ -111,7 +113,15 @@ pub struct Start {
     pub targets: Vec<String>,
 }
 
-/// Result of `start`, `stop`, `restart`, `delete`: what became of each instance, in order of id.
+/// Params of `update`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Update {
+    /// New declarations of known apps.
+    #[serde(default)]
+    pub apps: Vec<AppSpec>,
+}
+
+/// Result of `start`, `update`, `stop`, `restart`, `delete`: what became of each instance, in order of id.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Outcomes {
     /// One per instance.

@@ -90,7 +90,7 @@ fn compile(pattern: &str) -> Result<regex_lite::Regex, ErrorReply> {
 }
 
 /// `*` any run, `?` any byte. Linear with one point to fall back to.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
+pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut fallback = None;
     while let Some(byte) = text.get(t) {
@@ -135,7 +135,7 @@ fn not_found(target: &str, candidates: &[Candidate<'_>]) -> ErrorReply {
 }
 
 /// Levenshtein distance: fewest insertions, deletions and replacements (Wagner and Fischer, 1974).
-fn distance(a: &str, b: &str) -> usize {
+pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, x) in a.chars().take(256).enumerate() {

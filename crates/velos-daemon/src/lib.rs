@@ -20,6 +20,7 @@ mod processes;
 mod serve;
 mod state_file;
 mod trial;
+mod update;
 mod upgrade;
 mod usage;
 mod view;

@@ -26,7 +26,7 @@ pub(crate) struct Flushing {
 }
 
 /// What a method answers now, or that the answer comes later.
-enum Answer {
+pub(crate) enum Answer {
     Now(Result<Vec<u8>, ErrorReply>),
     Later,
 }
@@ -72,6 +72,7 @@ impl Control {
                 Ok(now(encode(&Empty {})))
             }
             method::START => self.start(client, id, decode(params)?),
+            method::UPDATE => self.update(client, id, decode(params)?),
             method::STOP => self.command_on(client, id, &decode::<Targets>(params)?.targets, Verb::Stop),
             method::RESTART => {
                 self.command_on(client, id, &decode::<Targets>(params)?.targets, Verb::Restart)
@@ -169,7 +170,7 @@ impl Control {
         Ok(Answer::Later)
     }
 
-    fn command(&mut self, client: u64, id: u32, command: Command) {
+    pub(crate) fn command(&mut self, client: u64, id: u32, command: Command) {
         let ticket = self.clients.ticket(client, id);
         let by = self.clients.describe(client);
         self.inputs.push(Input::Command { ticket, by, command });
@@ -357,15 +358,13 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, ErrorReply> {
 }
 
 /// What no later step would refuse with a good reason.
-fn check_app(app: &velos_core::app::AppSpec) -> Result<(), ErrorReply> {
+pub(crate) fn check_app(app: &velos_core::app::AppSpec) -> Result<(), ErrorReply> {
     let name = app.name.as_str();
     let usage = |text: String| Err(ErrorReply::new(ErrorCode::Usage, text));
     if app.argv.is_empty() {
         return usage(format!("app \"{name}\" has an empty argv; argv[0] is the program's name"));
     }
-    if app.instances == 0 || app.instances > 4096 {
-        return usage(format!("app \"{name}\" wants {} instances, 1 to 4096 are possible", app.instances));
-    }
+    app.check().or_else(|error| usage(format!("app \"{name}\": {error}")))?;
     for (what, path) in [("program", &app.program), ("cwd", &app.cwd)] {
         if !app_path_ok(path) {
             return usage(format!("{what} of app \"{name}\" must be an absolute path without NUL bytes"));

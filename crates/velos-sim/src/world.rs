@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use velos_core::app::{AppSpec, LogSpec};
+use velos_core::app::AppSpec;
 use velos_core::instance::{Exit, InstanceId, Phase, SpawnFailure, SpawnStage, Token};
 use velos_core::name::AppName;
 use velos_core::policy::{ReadinessPolicy, RestartPolicy, StopPolicy};
@@ -52,6 +52,9 @@ struct Weather {
 
 struct World {
     random: Random,
+    /// Declarations are also updated; not in the seeds that were kept before there was such a command, so that
+    /// they still show what they are kept for.
+    updates: bool,
     weather: Weather,
     fault: Option<Fault>,
     supervisor: Supervisor,
@@ -66,6 +69,9 @@ struct World {
     forgotten: BTreeSet<InstanceId>,
     trace: VecDeque<String>,
 }
+
+/// The first seed in which declarations are updated.
+const UPDATES_FROM: u64 = 1_000;
 
 /// Live through one seed.
 pub fn run(seed: u64, fault: Option<Fault>) -> Report {
@@ -82,6 +88,7 @@ pub fn run(seed: u64, fault: Option<Fault>) -> Report {
     };
     let mut world = World {
         random,
+        updates: seed >= UPDATES_FROM,
         weather,
         fault,
         supervisor: Supervisor::new(),
@@ -195,12 +202,13 @@ impl World {
         let ids: Vec<InstanceId> = self.supervisor.instances().map(|instance| instance.id).collect();
         let mut chosen: Vec<InstanceId> = ids.iter().copied().filter(|_| self.random.chance(500)).collect();
         chosen.push(InstanceId(self.random.below(6) as u32));
-        match self.random.below(8) {
+        match self.random.below(if self.updates { 9 } else { 8 }) {
             0 | 1 => Command::Add((0..=self.random.below(2)).map(|_| self.some_app()).collect()),
             2 => Command::Start(chosen),
             3 | 4 => Command::Restart(chosen),
             5 | 6 => Command::Stop(chosen),
-            _ => Command::Delete(chosen),
+            7 => Command::Delete(chosen),
+            _ => Command::Update(vec![self.some_app()]),
         }
     }
 
@@ -213,17 +221,8 @@ impl World {
             restart_delay_ms: if self.random.chance(100) { 500 } else { 0 },
             ..RestartPolicy::default()
         };
+        let name = AppName::new(name).unwrap_or_else(|error| unreachable!("{error}"));
         AppSpec {
-            name: AppName::new(name).unwrap_or_else(|error| unreachable!("{error}")),
-            namespace: "default".to_owned(),
-            script: "/app".into(),
-            interpreter: None,
-            program: "/app".into(),
-            argv: vec!["app".into()],
-            args: Vec::new(),
-            cwd: "/".into(),
-            env: BTreeMap::new(),
-            env_declared: Vec::new(),
             instances: 1 + self.random.below(3) as u32,
             restart,
             stop: StopPolicy { treekill: self.random.chance(800), ..StopPolicy::default() },
@@ -232,7 +231,7 @@ impl World {
                 strict: self.random.chance(500),
                 ..ReadinessPolicy::default()
             },
-            logs: LogSpec::default(),
+            ..AppSpec::new(name, "/app")
         }
     }
 

@@ -21,6 +21,7 @@ impl Supervisor {
     ) {
         match command {
             Command::Add(specs) => self.add(now, ticket, by, specs, out),
+            Command::Update(specs) => self.update(now, ticket, by, specs, out),
             Command::Start(ids) => self.each(now, ticket, by, Verb::Start, ids, out),
             Command::Stop(ids) => self.each(now, ticket, by, Verb::Stop, ids, out),
             Command::Restart(ids) => self.each(now, ticket, by, Verb::Restart, ids, out),
@@ -129,7 +130,15 @@ impl Supervisor {
         ids
     }
 
-    fn apply(&mut self, now: Now, ticket: Ticket, by: &str, verb: Verb, id: InstanceId, out: &mut Effects) {
+    pub(crate) fn apply(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        by: &str,
+        verb: Verb,
+        id: InstanceId,
+        out: &mut Effects,
+    ) {
         let cause = Cause::Command { verb, by: by.to_owned() };
         match verb {
             Verb::Start => self.want_up(now, ticket, id, cause, out),

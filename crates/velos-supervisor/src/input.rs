@@ -85,6 +85,8 @@ pub enum Input {
 pub enum Command {
     /// Add apps and start them. Per app: refused when an app of that name has a live or pending instance.
     Add(Vec<AppSpec>),
+    /// Replace the declarations of known apps; what runs goes on. Instances are added and deleted to fit.
+    Update(Vec<AppSpec>),
     /// Start known instances.
     Start(Vec<InstanceId>),
     /// Stop. Done when nothing of them is alive.

@@ -14,6 +14,7 @@ mod machine;
 mod restart;
 mod state;
 mod tickets;
+mod update;
 
 pub use effect::{Effect, Effects, Scope};
 pub use input::{Command, Input, Now, Ticket};

@@ -15,7 +15,7 @@ use crate::args::Start;
 use crate::target::{self, Wishes};
 
 /// Variables of an app inside which we may have been called: not this app's.
-const NOT_INHERITED: [&str; 8] = [
+pub(crate) const NOT_INHERITED: [&str; 8] = [
     "VELOS_RUN",
     "VELOS_ID",
     "VELOS_INSTANCE_ID",
@@ -100,12 +100,10 @@ pub(crate) fn declare(
         given.as_ref().map(|path| RawString::from(shared.cwd.join(home_expanded(path))))
     };
     let app = AppSpec {
-        name,
         namespace: start.namespace.clone(),
         script: resolved.script.into(),
         env: environment(shared, resolved.interpreter.as_deref()),
         interpreter: resolved.interpreter,
-        program: resolved.program.into(),
         argv,
         args,
         cwd: shared.cwd.clone().into(),
@@ -113,8 +111,8 @@ pub(crate) fn declare(
         instances: start.instances,
         restart: shared.restart.clone(),
         stop: shared.stop.clone(),
-        readiness: Default::default(),
         logs: LogSpec { out: log(&start.output), err: log(&start.error), ..LogSpec::default() },
+        ..AppSpec::new(name, resolved.program)
     };
     Ok((app, doubt))
 }
@@ -153,7 +151,7 @@ fn environment(shared: &Shared, interpreter: Option<&str>) -> BTreeMap<RawString
     env
 }
 
-fn variable(entry: &str) -> Result<(RawString, RawString), ErrorReply> {
+pub(crate) fn variable(entry: &str) -> Result<(RawString, RawString), ErrorReply> {
     match entry.split_once('=').filter(|(key, _)| !key.is_empty()) {
         Some((key, value)) => Ok((key.into(), value.into())),
         None => Err(usage(format!("-e {entry:?} is no variable")).hint("write it as -e KEY=VALUE")),

@@ -1,10 +1,15 @@
 //! The commands, and what they share.
 
+pub(crate) mod apply;
+pub(crate) mod config;
 pub(crate) mod daemon;
 mod declare;
 pub(crate) mod events;
 pub(crate) mod flush;
+mod from_file;
+pub(crate) mod import;
 pub(crate) mod info;
+pub(crate) mod init;
 pub(crate) mod kill;
 pub(crate) mod list;
 mod log_sources;
@@ -12,6 +17,7 @@ pub(crate) mod logs;
 pub(crate) mod ping;
 pub(crate) mod select;
 pub(crate) mod start;
+mod start_file;
 pub(crate) mod upgrade;
 pub(crate) mod version;
 pub(crate) mod why;
@@ -67,6 +73,12 @@ impl Context {
         }
         Ok(())
     }
+}
+
+/// Talk to a person on stderr, beside the data.
+pub(crate) fn note(text: &str) {
+    // A closed stderr changes nothing about what is done.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
 }
 
 /// A failure without a special code.

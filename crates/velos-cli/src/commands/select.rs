@@ -25,9 +25,13 @@ pub(crate) fn run(context: &super::Context, verb: Verb, targets: &Targets) -> su
         Verb::Restart => method::RESTART,
         Verb::Delete => method::DELETE,
     };
+    if verb == Verb::Restart && super::start_file::are_files(&targets.targets)? {
+        return super::start_file::converge(context, &targets.targets, &super::from_file::Wanted::default());
+    }
     let mut client = context.daemon()?;
+    let targets = super::from_file::expand(context, &mut client, &targets.targets)?;
     let begin = now_us();
-    let outcomes: Outcomes = client.call(method, &Params { targets: targets.targets.clone() })?;
+    let outcomes: Outcomes = client.call(method, &Params { targets })?;
     tell(context, &outcomes, begin, |outcome| match verb {
         Verb::Stop if outcome.unchanged => "was stopped already".to_owned(),
         Verb::Stop => "stopped".to_owned(),
@@ -61,7 +65,7 @@ pub(crate) fn tell(
 }
 
 /// Of what was refused, else of the first that went wrong.
-fn exit_code(outcomes: &Outcomes) -> u8 {
+pub(crate) fn exit_code(outcomes: &Outcomes) -> u8 {
     let refused = outcomes.refused.first().map(|refusal| refusal.error.code);
     let failed = outcomes.instances.iter().find(|outcome| !outcome.ok).map(|outcome| match outcome.phase {
         Phase::Launching => ErrorCode::NotReady,

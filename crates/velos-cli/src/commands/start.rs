@@ -12,6 +12,22 @@ use super::{declare, select};
 use crate::args::Start;
 
 pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
+    if start.targets.is_empty() {
+        let file = super::from_file::file_or_standard(None).map_err(|error| ErrorReply {
+            code: velos_core::error::ErrorCode::Usage,
+            message: format!("no target given, and {}", error.message),
+            hint: Some(
+                "give a script, a program or a configuration file; see `velos start --help`".to_owned(),
+            ),
+        })?;
+        return super::start_file::run(context, start, &[file.to_string_lossy().into_owned()]);
+    }
+    if super::start_file::is_meant(start)? {
+        return super::start_file::run(context, start, &start.targets);
+    }
+    if !start.only.is_empty() {
+        return Err(super::usage("--only chooses apps of a configuration file, and none is given"));
+    }
     if start.name.is_some() && start.targets.len() > 1 {
         return Err(super::usage("--name names one app, but several targets are given")
             .hint("start them one by one, each with its --name"));

@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails there")]
 
+mod config_apply;
+mod config_files;
 mod daemon_start;
 mod fault_disk;
 mod fault_fds;

@@ -1,0 +1,94 @@
+//! `velos start FILE`: the apps that a file declares. What runs is restarted with the settings of the file.
+
+use std::path::Path;
+
+use velos_core::error::ErrorReply;
+use velos_core::protocol::{Outcome, Outcomes, Start as Params, Targets, method};
+
+use super::apply::plan::{Action, Plan};
+use super::from_file::{self, Wanted};
+use super::{declare, select};
+use crate::args::Start;
+
+/// Whether these targets are configuration files; some of them only is a mistake.
+pub(crate) fn is_meant(start: &Start) -> Result<bool, ErrorReply> {
+    are_files(&start.targets)
+}
+
+/// The same for targets of any command.
+pub(crate) fn are_files(targets: &[String]) -> Result<bool, ErrorReply> {
+    match targets.iter().filter(|target| from_file::is_meant(target)).count() {
+        0 => Ok(false),
+        count if count == targets.len() => Ok(true),
+        _ => Err(super::usage("configuration files and other targets cannot be mixed")
+            .hint("start them one by one")),
+    }
+}
+
+pub(crate) fn run(context: &super::Context, start: &Start, files: &[String]) -> super::Result {
+    if start.name.is_some() || start.has_options_but_env() {
+        return Err(super::usage("options of an app do not apply to a configuration file")
+            .hint("write them into the file; --env and --only are possible"));
+    }
+    let (profiles, variables): (Vec<&String>, Vec<&String>) =
+        start.env.iter().partition(|entry| !entry.contains('='));
+    let variables: Vec<_> =
+        variables.into_iter().map(|entry| declare::variable(entry)).collect::<Result<_, _>>()?;
+    let wanted = Wanted {
+        profile: profiles.last().map(|name| name.as_str()),
+        only: &start.only,
+        variables: &variables,
+    };
+    converge(context, files, &wanted)
+}
+
+/// What runs is restarted, what does not is started, all with the settings of the files.
+pub(crate) fn converge(context: &super::Context, files: &[String], wanted: &Wanted<'_>) -> super::Result {
+    let mut all = Outcomes::default();
+    let mut doubts = Vec::new();
+    let begin = select::now_us();
+    let mut client = None;
+    for file in files {
+        let prepared = from_file::prepare(context, Path::new(file), wanted)?;
+        all.refused.extend(prepared.refused.iter().cloned());
+        doubts.extend(prepared.doubts.iter().cloned());
+        if prepared.apps.is_empty() {
+            continue;
+        }
+        let client = match &mut client {
+            Some(client) => client,
+            empty => empty.insert(context.daemon()?),
+        };
+        let plan = Plan::make(client, prepared, false)?;
+        let (mut restart, mut apps) = (Vec::new(), Vec::new());
+        for step in plan.steps {
+            match (step.action, step.spec) {
+                // As under PM2: what runs is restarted, also when nothing changed.
+                (Action::Keep | Action::Start, _) if !step.running.is_empty() => restart.extend(step.ids),
+                (Action::Change | Action::Update, Some(spec)) => {
+                    super::apply::stop(client, &step.running)?;
+                    apps.push(spec);
+                }
+                (_, spec) => apps.extend(spec),
+            }
+        }
+        let mut answer = |outcomes: Outcomes| {
+            all.instances.extend(outcomes.instances);
+            all.refused.extend(outcomes.refused);
+        };
+        if !restart.is_empty() {
+            let targets = restart.iter().map(|id| id.0.to_string()).collect();
+            answer(client.call(method::RESTART, &Targets { targets })?);
+        }
+        if !apps.is_empty() {
+            answer(client.call(method::START, &Params { apps, targets: Vec::new() })?);
+        }
+    }
+    all.instances.sort_by_key(|outcome| outcome.id);
+    let done = |outcome: &Outcome| format!("started (PID: {})", outcome.pid.unwrap_or_default());
+    let code = select::tell(context, &all, begin, done)?;
+    if code != 0 && !context.machine {
+        doubts.iter().for_each(|doubt| super::note(&format!("note: {doubt}\n")));
+    }
+    Ok(code)
+}
