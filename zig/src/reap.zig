@@ -1,7 +1,7 @@
 //! Processes from spawn to the last sign of life: start or adopt, hear of the exit, signal, watch what is left.
 //!
-//! A child's exit comes through its pidfd. An adopted process has another parent: its status is read from the pidfd
-//! itself (PIDFD_GET_INFO, Linux 6.15) once that parent has collected it.
+//! A child's exit comes through its pidfd. An adopted process has another parent: its status is read from the process
+//! table, or from the pidfd itself (PIDFD_GET_INFO, Linux 6.15) once that parent has collected it.
 
 const std = @import("std");
 const abi = @import("abi.zig");
@@ -161,7 +161,7 @@ pub const Processes = struct {
         const known = if (process.is_child)
             pidfd.reap(process.pidfd, &process.exit)
         else
-            pidfd.status_of_stranger(process.pidfd, &process.exit);
+            pidfd.status_of_stranger(process.pidfd, process.pid, &process.exit);
         if (!known) {
             if (now_ns < process.give_up_ns) {
                 process.retry_at_ns = now_ns + retry_ns;

@@ -12,6 +12,7 @@ use velos_supervisor::{Effects, Input, Now, Supervisor};
 use crate::boot::{EXIT_CANNOT_BEGIN, Starter, complain};
 use crate::clients::Clients;
 use crate::handover::Handover;
+use crate::held::{Answer, Held};
 use crate::home::{self, Home};
 use crate::journal_log::JournalLog;
 use crate::link::{self, Packet, Reaped, Received};
@@ -77,6 +78,7 @@ struct Save {
     not_before_ns: u64,
     durable_at_ns: Option<u64>,
     failing: bool,
+    held: Held,
 }
 
 /// Run until shutdown. Returns the exit code.
@@ -115,7 +117,7 @@ impl Control {
         Ok(Self {
             home: home.clone(),
             reactor,
-            supervisor: Supervisor::new(),
+            supervisor: Supervisor::starting_at(first_token()),
             clients: Clients::default(),
             captures: BTreeMap::new(),
             usage: UsageCache::default(),
@@ -302,7 +304,11 @@ impl Control {
     fn save_if_due(&mut self) {
         let now = velos_ffi::now_ns();
         let durable = self.save.durable_at_ns.is_some_and(|at| at <= now);
-        if self.save.writing || !(durable || self.save.dirty && self.save.not_before_ns <= now) {
+        for answer in self.save.held.overdue(now) {
+            self.send_bytes(&answer);
+        }
+        let wanted = self.save.not_before_ns <= now || self.save.held.wants_write();
+        if self.save.writing || !(durable || self.save.dirty && wanted) {
             return;
         }
         let bytes = match self.encode_state() {
@@ -317,6 +323,7 @@ impl Control {
         match self.reactor.file_put(SAVE_REQUEST, &self.home.state(), &bytes, flags) {
             Ok(()) => {
                 self.save.writing = true;
+                self.save.held.write_begins();
                 if durable {
                     self.save.durable_at_ns = None;
                 }
@@ -326,8 +333,20 @@ impl Control {
         self.save.not_before_ns = now + SAVE_PAUSE_NS;
     }
 
+    /// Send an answer once a later daemon would know what it tells.
+    pub(crate) fn send_when_saved(&mut self, answer: Answer) {
+        let Save { dirty, writing, failing, .. } = self.save;
+        if failing || !(dirty || writing) {
+            return self.send_bytes(&answer);
+        }
+        self.save.held.hold(answer, !dirty, velos_ffi::now_ns());
+    }
+
     fn saved(&mut self, errno: i32) {
         self.save.writing = false;
+        for answer in self.save.held.write_ended() {
+            self.send_bytes(&answer);
+        }
         let failing = errno != 0;
         if failing {
             self.save.dirty = true;
@@ -351,7 +370,8 @@ impl Control {
             (Save { dirty: true, not_before_ns, .. }, _) => Some(*not_before_ns),
             (Save { durable_at_ns, .. }, _) => *durable_at_ns,
         };
-        [self.supervisor.next_deadline(), save, self.upgrade.deadline()].into_iter().flatten().min()
+        let held = self.save.held.deadline();
+        [self.supervisor.next_deadline(), save, held, self.upgrade.deadline()].into_iter().flatten().min()
     }
 
     /// All is stopped: the last words and the way out.
@@ -362,6 +382,9 @@ impl Control {
             if let Err(errno) = self.reactor.file_put(0, &self.home.state(), &bytes, flags) {
                 self.log.line(&mut self.reactor, &format!("the last table was not written: {errno}"));
             }
+        }
+        for answer in self.save.held.all() {
+            self.send_bytes(&answer);
         }
         self.log.line(&mut self.reactor, "daemon ends");
         // The socket goes first, so that who comes now starts a new daemon instead of waiting for us.
@@ -452,6 +475,14 @@ fn errno_of(result: Result<(), velos_ffi::Errno>) -> i32 {
 pub(crate) fn now() -> Now {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Now { mono_ns: velos_ffi::now_ns(), wall_ms: i64::try_from(wall.as_millis()).unwrap_or(i64::MAX) }
+}
+
+/// Where the tokens of a new table begin: two homes on one machine must not share any, because strays are known by the
+/// token in their environment. The two highest bits tell captures and trials from processes and the lower half counts.
+fn first_token() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    let random = RandomState::new().hash_one(std::process::id());
+    (random >> 34) << 32 | 1
 }
 
 /// A capture failure as a spawn failure.

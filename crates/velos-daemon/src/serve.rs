@@ -15,6 +15,7 @@ use velos_supervisor::{Command, Input, Ticket};
 
 use crate::clients::{Subscription, Waiting};
 use crate::control::Control;
+use crate::held;
 
 /// A `flush` that waits for the writer thread.
 #[derive(Debug)]
@@ -193,7 +194,9 @@ impl Control {
         for outcome in &mut outcomes {
             outcome.err_log = self.capture_paths(outcome.id).map(|paths| paths.err_log.into());
         }
-        self.send_reply(waiting, encode(&Outcomes { instances: outcomes, refused }));
+        if let Some(answer) = self.answer(waiting, encode(&Outcomes { instances: outcomes, refused })) {
+            self.send_when_saved(answer);
+        }
     }
 
     fn flush(&mut self, client: u64, id: u32, targets: &[String]) -> Result<Answer, ErrorReply> {
@@ -316,19 +319,30 @@ impl Control {
     }
 
     pub(crate) fn send_reply(&mut self, to: Waiting, result: Result<Vec<u8>, ErrorReply>) {
-        let bytes = match frame::encode_reply(to.message, result) {
-            Ok(bytes) => bytes,
+        if let Some(answer) = self.answer(to, result) {
+            self.send_bytes(&answer);
+        }
+    }
+
+    fn answer(&mut self, to: Waiting, result: Result<Vec<u8>, ErrorReply>) -> Option<held::Answer> {
+        match frame::encode_reply(to.message, result) {
+            Ok(bytes) => Some(held::Answer { to, bytes }),
             Err(error) => {
-                return self.log.line(&mut self.reactor, &format!("cannot encode a reply: {error}"));
+                self.log.line(&mut self.reactor, &format!("cannot encode a reply: {error}"));
+                None
             }
-        };
-        match self.reactor.ipc_send(to.client, &bytes) {
+        }
+    }
+
+    pub(crate) fn send_bytes(&mut self, answer: &held::Answer) {
+        let client = answer.to.client;
+        match self.reactor.ipc_send(client, &answer.bytes) {
             // Gone: nobody to tell.
             Ok(()) | Err(velos_ffi::Errno(nix::libc::ESRCH)) => {}
             Err(errno) => {
-                self.log.debug(&mut self.reactor, &format!("client {} does not read: {errno}", to.client));
+                self.log.debug(&mut self.reactor, &format!("client {client} does not read: {errno}"));
                 // A reply must not be skipped silently, so the connection ends.
-                let _ = self.reactor.ipc_close(to.client, false);
+                let _ = self.reactor.ipc_close(client, false);
             }
         }
     }

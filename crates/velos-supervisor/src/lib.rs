@@ -44,7 +44,12 @@ pub struct Supervisor {
 impl Supervisor {
     /// Nothing known, nothing running.
     pub fn new() -> Self {
-        Self { next_token: 1, ..Self::default() }
+        Self::starting_at(1)
+    }
+
+    /// The same, with the token of the first attempt; later ones count up from there.
+    pub fn starting_at(first_token: u64) -> Self {
+        Self { next_token: first_token, ..Self::default() }
     }
 
     /// Take in one thing that happened and append what is to be done. Cannot fail.

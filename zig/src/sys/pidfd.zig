@@ -3,6 +3,7 @@
 const std = @import("std");
 const linux = std.os.linux;
 const abi = @import("../abi.zig");
+const procfs = @import("procfs_linux.zig");
 
 pub fn open(pid: i32) i32 {
     return @intCast(@as(isize, @bitCast(linux.pidfd_open(pid, 0))));
@@ -59,15 +60,32 @@ const Info = extern struct {
     exit_code: i32 = 0,
 };
 
-/// How a process ended whose parent is another: known once that parent has collected it, on Linux 6.15 and later.
-pub fn status_of_stranger(fd: i32, out: *abi.Event) bool {
+/// How a process ended whose parent is another. While that parent has not collected it, the process table tells;
+/// afterwards the kernel does, from Linux 6.15 on.
+pub fn status_of_stranger(fd: i32, pid: i32, out: *abi.Event) bool {
+    if (collected_status(fd)) |status| {
+        decode(status, out);
+        return true;
+    }
+    const status = procfs.status_of_zombie(pid) orelse return false;
+    // Still uncollected now, so the number was its own when we looked.
+    if (signal(fd, 0) != 0) return false;
+    decode(status, out);
+    return true;
+}
+
+fn collected_status(fd: i32) ?u32 {
     const PIDFD_INFO_EXIT = 1 << 3;
     const PIDFD_GET_INFO = 0xC040FF0B;
     comptime std.debug.assert(@sizeOf(Info) == 64);
     var info: Info = .{ .mask = PIDFD_INFO_EXIT };
     const rc = linux.ioctl(fd, PIDFD_GET_INFO, @intFromPtr(&info));
-    if (linux.errno(rc) != .SUCCESS or info.mask & PIDFD_INFO_EXIT == 0) return false;
-    const status: u32 = @bitCast(info.exit_code);
+    if (linux.errno(rc) != .SUCCESS or info.mask & PIDFD_INFO_EXIT == 0) return null;
+    return @bitCast(info.exit_code);
+}
+
+/// A wait status, see wait(2).
+fn decode(status: u32, out: *abi.Event) void {
     const number: i32 = @intCast(status & 0x7f);
     if (number == 0) {
         out.code = @intCast((status >> 8) & 0xff);
@@ -76,5 +94,4 @@ pub fn status_of_stranger(fd: i32, out: *abi.Event) bool {
         out.flags |= abi.flag.exit_signaled;
         if (status & 0x80 != 0) out.flags |= abi.flag.exit_core;
     }
-    return true;
 }

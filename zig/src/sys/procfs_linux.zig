@@ -26,6 +26,19 @@ pub fn read_status(pid: i32, out: *Status) bool {
     return parse(text, out);
 }
 
+/// Wait status of a process that has ended and was not collected yet: field 52, told to its own user and to root.
+pub fn status_of_zombie(pid: i32) ?u32 {
+    var path: [32]u8 = undefined;
+    const name = std.fmt.bufPrintZ(&path, "/proc/{d}/stat", .{pid}) catch return null;
+    var buffer: [1024]u8 = undefined;
+    const text = read_file(name, &buffer) orelse return null;
+    const end = std.mem.lastIndexOfScalar(u8, text, ')') orelse return null;
+    if (text.len < end + 4 or text[end + 2] != 'Z') return null;
+    const last = std.mem.lastIndexOfScalar(u8, std.mem.trimEnd(u8, text, "\n"), ' ') orelse return null;
+    const field = std.mem.trim(u8, text[last..], " \n");
+    return std.fmt.parseInt(u32, field, 10) catch null;
+}
+
 fn read_file(path: [*:0]const u8, buffer: []u8) ?[]u8 {
     const fd = sys.open(path, .{ .no_follow = false }, 0);
     if (fd < 0) return null;

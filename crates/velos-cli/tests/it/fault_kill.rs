@@ -143,13 +143,13 @@ fn an_app_that_crashed_in_the_gap_is_started_again() {
     processes::signal(hello.guardian_pid, Signal::SIGSTOP);
     processes::signal(hello.pid, Signal::SIGKILL);
     wait_until("the daemon is dead", SOON, || !processes::is_alive(hello.pid));
-    processes::signal(pid, Signal::SIGSEGV);
+    processes::signal(pid, Signal::SIGABRT);
     wait_until("the app is dead", SOON, || !processes::is_alive(pid));
     processes::signal(hello.guardian_pid, Signal::SIGCONT);
     env.wait_for_daemon_other_than(hello.pid);
     let now =
         env.wait_instance("api", "runs again", |one| one.phase == Phase::Online && one.pid != Some(pid));
-    assert_eq!((now.restarts, now.exit), (1, Some(Exit::Signal(11))));
+    assert_eq!((now.restarts, now.exit), (1, Some(Exit::Signal(6))));
 }
 
 #[test]
