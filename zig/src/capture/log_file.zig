@@ -152,8 +152,17 @@ pub const LogFile = struct {
             }
             done += @intCast(n);
         }
+        if (rc != 0) done = self.cut_torn_line(bytes[0..done], flags);
         if (done > 0) self.note(bytes[0..done], stream, flags, now_ns, clock);
         return .{ .len = done, .rc = rc };
+    }
+
+    /// A full disk took a part: keep whole lines only, as what follows may be dropped. How much is kept.
+    fn cut_torn_line(self: *LogFile, written: []const u8, flags: u8) usize {
+        const whole = if (std.mem.lastIndexOfScalar(u8, written, '\n')) |at| at + 1 else 0;
+        if (whole == written.len) return whole;
+        if (whole == 0 and flags & index.flag.starts_inside != 0) return written.len;
+        return if (sys.truncate(self.fd, self.size + whole) == 0) whole else written.len;
     }
 
     fn prepare(self: *LogFile, len: usize, now_ns: u64, clock: *Clock) i32 {

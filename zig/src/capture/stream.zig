@@ -39,6 +39,8 @@ pub const Stream = struct {
     told_failure: bool = false,
     /// Lines lost since the last marker.
     owed: std.atomic.Value(u64) = .init(0),
+    /// Lines lost that a marker has told of, but no event yet.
+    marked: u64 = 0,
 
     // Shared with the loop thread.
     lock: std.atomic.Value(u32) = .init(0),
@@ -76,11 +78,14 @@ pub const Stream = struct {
         while (turns < turns_max) : (turns += 1) {
             const now_ns = sys.monotonic_ns();
             const seen = writer.peeker.peek(stream.fifo);
-            if (seen.len == 0) return stream.nothing(now_ns);
-            const take = stream.portion(seen, force, now_ns, writer.partial_ns) orelse return .{};
             if (stream.failing_since_ns != 0 and now_ns - stream.failing_since_ns >= writer.stall_ns) {
                 return stream.drop_or_recover(writer, seen, now_ns);
             }
+            const marked = stream.mark_loss(writer, now_ns);
+            if (marked != 0) return stream.fail(marked, now_ns);
+            if (stream.marked > 0) return .{ .recovered = stream.healthy() };
+            if (seen.len == 0) return stream.nothing(now_ns);
+            const take = stream.portion(seen, force, now_ns, writer.partial_ns) orelse return .{};
             const rc = stream.move(writer, seen[0..take], now_ns);
             if (rc != 0) return stream.fail(rc, now_ns);
             const recovered = stream.healthy();
@@ -186,36 +191,43 @@ pub const Stream = struct {
 
     /// A write worked. The number of lines that were lost before it, when some were or a failure was told.
     fn healthy(stream: *Stream) ?u64 {
-        if (!stream.told_failure and stream.owed.load(.monotonic) == 0) return null;
+        if (!stream.told_failure and stream.marked == 0) return null;
         stream.failing_since_ns = 0;
         stream.told_failure = false;
         stream.failure.store(0, .monotonic);
-        return stream.owed.swap(0, .monotonic);
+        defer stream.marked = 0;
+        return stream.marked;
+    }
+
+    /// Where lines are missing a line says how many. 0 when it is written or nothing is missing.
+    fn mark_loss(stream: *Stream, writer: anytype, now_ns: u64) i32 {
+        const owed = stream.owed.load(.monotonic);
+        const log = stream.log orelse return 0;
+        if (owed == 0) return 0;
+        var buffer: [64]u8 = undefined;
+        const before = if (stream.inside_line) "\n" else "";
+        const text = std.fmt.bufPrint(&buffer, "{s}[velos] {d} lines dropped\n", .{ before, owed }) catch unreachable;
+        writer.mark_busy(now_ns);
+        const written = log.append(text, stream.kind, index.flag.dropped_before, now_ns, &writer.clock);
+        writer.mark_idle();
+        if (written.rc != 0) return written.rc;
+        stream.inside_line = false;
+        // More may have been lost meanwhile; that is told of by the next one.
+        _ = stream.owed.fetchSub(owed, .monotonic);
+        stream.marked += owed;
+        return 0;
     }
 
     /// The log has failed for too long: whole lines go, so that the app does not block. Each time we try again first.
     fn drop_or_recover(stream: *Stream, writer: anytype, seen: []const u8, now_ns: u64) Outcome {
-        const log = stream.log orelse return .{};
-        var marker: [64]u8 = undefined;
-        const owed = stream.owed.load(.monotonic);
-        if (now_ns >= stream.failing_since_ns + writer.stall_ns + retry_ns or owed == 0) {
-            const text = std.fmt.bufPrint(&marker, "[velos] {d} lines dropped\n", .{owed}) catch unreachable;
-            if (owed > 0 and !stream.inside_line) {
-                writer.mark_busy(now_ns);
-                const written = log.append(text, stream.kind, index.flag.dropped_before, now_ns, &writer.clock);
-                writer.mark_idle();
-                if (written.rc == 0) {
-                    const lost = stream.healthy();
-                    stream.look_at_ns = 0;
-                    return .{ .recovered = lost };
-                }
-            }
+        if (stream.owed.load(.monotonic) > 0 and stream.mark_loss(writer, now_ns) == 0) {
+            stream.look_at_ns = 0;
+            return .{ .recovered = stream.healthy() };
         }
         const end = std.mem.lastIndexOfScalar(u8, seen, '\n');
         const take = if (end) |at| at + 1 else if (seen.len >= piece_bytes) seen.len else 0;
         if (take > 0) {
             stream.count_dropped(seen[0..take]);
-            stream.inside_line = false;
             writer.peeker.consume(stream.fifo, take);
         }
         stream.look_at_ns = now_ns + retry_ns;

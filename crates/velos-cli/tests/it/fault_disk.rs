@@ -56,12 +56,12 @@ fn account(log: &[u8], size: usize) -> Result<(u64, u64, Option<u64>), String> {
 fn a_full_disk() {
     let env = env();
     let logs = make_logs_folder(&env);
-    let _disk = match Disk::small(&logs, 1 << 20) {
+    let _disk = match Disk::small(&logs, 16 << 20) {
         Ok(disk) => disk,
-        Err(why) => return skipped(&format!("a disk of 1 MiB: {why}")),
+        Err(why) => return skipped(&format!("a disk of 16 MiB: {why}")),
     };
     let filler = logs.join("filler");
-    std::fs::write(&filler, vec![b'x'; 800 << 10]).unwrap();
+    std::fs::write(&filler, vec![b'x'; (16 << 20) - (200 << 10)]).unwrap();
     env.start("api", &[], &["lines", "0", "--rate", "3000", "--size", "100"]);
     let pid = env.pid("api");
     env.wait_instance("api", "cannot be written", |one| one.log_errno == Some(ENOSPC));
