@@ -102,12 +102,16 @@ impl Guardian<'_> {
             self.wait(&inbox)?;
             while let Some(info) = inbox.read_signal()? {
                 let signal = Signal::try_from(info.ssi_signo as i32);
-                if let (Ok(signal), Some(daemon)) = (signal, self.daemon)
-                    && forwarded.contains(&signal)
-                {
-                    self.orderly = true;
-                    // The daemon may have ended this instant; reaping tells.
-                    let _ = kill(daemon, signal);
+                let Some(signal) = signal.ok().filter(|signal| forwarded.contains(signal)) else { continue };
+                self.orderly = true;
+                match self.daemon {
+                    // It may have ended this instant; reaping tells.
+                    Some(daemon) => drop(kill(daemon, signal)),
+                    None => {
+                        let text = "guardian: asked to end while no daemon runs; the apps run on, the next command adopts them";
+                        complain(self.home, text);
+                        return Ok(0);
+                    }
                 }
             }
             self.read_link();

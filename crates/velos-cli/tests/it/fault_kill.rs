@@ -252,3 +252,25 @@ fn a_daemon_that_dies_at_its_start_again_and_again() {
     assert_eq!(env.pid("api"), pid);
     assert!(env.daemon_log().contains("next try in"), "{}", env.daemon_log());
 }
+
+#[test]
+fn a_guardian_that_waits_to_try_again_ends_when_asked() {
+    let env = env();
+    env.start("api", &[], &["sleep"]);
+    let (pid, guardian) = (env.pid("api"), env.hello().guardian_pid);
+    // Each pause is longer than the one before; one of them is long enough to be met.
+    wait_until("it ended in a pause", SOON, || {
+        let text = std::fs::read_to_string(env.home().join("velos.pid")).unwrap();
+        match text.trim().parse().ok().filter(|daemon| processes::is_alive(*daemon)) {
+            Some(daemon) => processes::signal(daemon, Signal::SIGKILL),
+            None if env.daemon_log().contains("next try in 1") => {
+                processes::signal(guardian, Signal::SIGTERM)
+            }
+            None => {}
+        }
+        env.daemon_log().contains("asked to end while no daemon runs")
+    });
+    wait_until("it is gone", SOON, || !processes::is_alive(guardian));
+    env.run(&["list"]).ok();
+    assert_eq!(env.pid("api"), pid, "adopted by the next");
+}
