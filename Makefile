@@ -7,11 +7,12 @@ TARGET := $(shell rustc -vV | sed -n 's/^host: //p')
 STATIC := $(if $(findstring linux-gnu,$(TARGET)),-- -C target-feature=+crt-static -C relocation-model=static)
 PREFIX ?= /usr/local
 SEEDS ?= 10000
+CROSS := aarch64-linux-gnu x86_64-macos aarch64-macos
 MINUTES ?= 10
 ZIG = $(or $(ZIG_FOUND),.tools/zig/ziglang/zig)
 ZIG_CACHE := $(CURDIR)/.tools/zig-global-cache
 
-.PHONY: help setup build demo test quick it sim soak cross clean fmt install zig-test
+.PHONY: help setup build demo bench test quick it sim soak cross clean fmt install zig-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -29,10 +30,16 @@ fmt: ## format the Rust code
 	cargo fmt
 
 zig-test: setup ## unit tests of the Zig core
+	cd zig && ../$(ZIG) fmt --check src build.zig
 	cd zig && ../$(ZIG) build test --global-cache-dir $(ZIG_CACHE)
 
-cross: setup ## the Zig core for the other Linux
-	cd zig && ../$(ZIG) build -Dtarget=aarch64-linux-gnu --prefix ../target/cross/aarch64-linux --global-cache-dir $(ZIG_CACHE)
+cross: setup ## the Zig core for the other Linux and for macOS: compiled and linked, not run
+	cd zig && for target in $(CROSS); do \
+		../$(ZIG) build install link-check -Dtarget=$$target --prefix ../target/cross/$$target --global-cache-dir $(ZIG_CACHE) || exit 1; \
+	done
+
+bench: build ## figures against PM2 and supervisord, into docs/benchmarks.md
+	python3 bench/run.py
 
 test: zig-test cross ## everything a contributor must pass
 	cargo fmt --check

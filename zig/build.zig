@@ -24,6 +24,19 @@ pub fn build(b: *std.Build) void {
     b.installArtifact(library);
     b.installFile("include/velos_core.h", "include/velos_core.h");
 
+    // Foreign systems: a program that needs every export, linked but never run here.
+    const linked = b.addExecutable(.{
+        .name = "link-check",
+        .root_module = b.createModule(.{
+            .root_source_file = b.path("src/link_check.zig"),
+            .target = target,
+            .optimize = optimize,
+            .link_libc = true,
+        }),
+    });
+    linked.root_module.linkLibrary(library);
+    b.step("link-check", "link a program with every export").dependOn(&b.addInstallArtifact(linked, .{}).step);
+
     const tests = b.addTest(.{ .root_module = module(b, "src/tests.zig", target, optimize, header) });
     const run_tests = b.addRunArtifact(tests);
     run_tests.has_side_effects = true;

@@ -4,6 +4,7 @@ const builtin = @import("builtin");
 
 pub const Poller = switch (builtin.os.tag) {
     .linux => @import("reactor/epoll.zig").Epoll,
+    .macos => @import("reactor/kqueue.zig").Kqueue,
     else => @compileError("this platform is not supported"),
 };
 

@@ -4,6 +4,7 @@ const builtin = @import("builtin");
 
 const platform = switch (builtin.os.tag) {
     .linux => @import("sys/procfs_linux.zig"),
+    .macos => @import("sys/procfs_darwin.zig"),
     else => @compileError("this platform is not supported"),
 };
 

@@ -9,7 +9,7 @@ const sys = @import("sys.zig");
 const procfs = @import("procfs.zig");
 const signal_tree = @import("signal_tree.zig");
 const spawn = @import("spawn.zig");
-const pidfd = @import("sys/pidfd.zig");
+const handle = @import("process.zig");
 const Captures = @import("capture.zig").Captures;
 const EventQueue = @import("event_queue.zig").EventQueue;
 const Poller = @import("poller.zig").Poller;
@@ -106,16 +106,16 @@ pub const Processes = struct {
         });
         if (watched != 0) {
             out.stage = .fork;
-            _ = pidfd.signal(child.pidfd, sys.signal_kill);
+            _ = handle.signal(child.pidfd, child.pid, sys.signal_kill);
             var ended: abi.Event = .{ .kind = .exited };
-            _ = pidfd.wait(child.pidfd, &ended);
+            _ = handle.wait(child.pidfd, child.pid, &ended);
             sys.close(child.pidfd);
         }
         return watched;
     }
 
     pub fn adopt(self: *Processes, token: u64, pid: i32, start_ticks: u64, capture: u64) i32 {
-        const fd = pidfd.open(pid);
+        const fd = handle.open(pid);
         if (fd < 0) return fd;
         var status: procfs.Status = undefined;
         // Read after the pidfd was had: if the number had passed on before, the start time tells.
@@ -159,9 +159,9 @@ pub const Processes = struct {
     fn collect(self: *Processes, index: u32, now_ns: u64) void {
         const process = &self.pool.slots[index].value;
         const known = if (process.is_child)
-            pidfd.reap(process.pidfd, &process.exit)
+            handle.reap(process.pidfd, process.pid, &process.exit)
         else
-            pidfd.status_of_stranger(process.pidfd, process.pid, &process.exit);
+            handle.status_of_stranger(process.pidfd, process.pid, &process.exit);
         if (!known) {
             if (now_ns < process.give_up_ns) {
                 process.retry_at_ns = now_ns + retry_ns;
@@ -240,7 +240,7 @@ pub const Processes = struct {
         switch (scope) {
             .process => {
                 if (process.state != .running) return sys.negative(.SRCH);
-                const rc = pidfd.signal(process.pidfd, number);
+                const rc = handle.signal(process.pidfd, process.pid, number);
                 return if (rc == 0) 1 else rc;
             },
             .group => {
@@ -271,7 +271,7 @@ pub const Processes = struct {
 
     fn signal_member(self: *Processes, token: u64, leader: i32, pid: i32, number: u32) bool {
         _ = self;
-        const fd = pidfd.open(pid);
+        const fd = handle.open(pid);
         if (fd < 0) return false;
         defer sys.close(fd);
         // The pidfd refers to whoever has the number now: make sure it is still one of ours.
@@ -279,9 +279,9 @@ pub const Processes = struct {
         if (!procfs.read_status(pid, &status) or status.state == 'Z') return false;
         const kin = status.session == leader or status.group == leader or pid == leader;
         if (!kin and !procfs.carries_run(pid, token) and status.parent <= 1) return false;
-        if (pidfd.signal(fd, number) != 0) return false;
+        if (handle.signal(fd, pid, number) != 0) return false;
         // A stopped process acts on a signal only once it runs.
-        if (number == sys.signal_term) _ = pidfd.signal(fd, sys.signal_cont);
+        if (number == sys.signal_term) _ = handle.signal(fd, pid, sys.signal_cont);
         return true;
     }
 

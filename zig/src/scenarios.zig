@@ -63,7 +63,7 @@ test "a program that is not there fails at exec and leaves nothing" {
 
 test "output is in the log when the exit is told, and a tree is killed with its strays" {
     var path: [64]u8 = undefined;
-    const folder = try std.fmt.bufPrintZ(&path, "/tmp/velos-zig-{d}", .{std.os.linux.getpid()});
+    const folder = try std.fmt.bufPrintZ(&path, "/tmp/velos-zig-{d}", .{@import("procfs.zig").own_pid()});
     _ = sys.mkdir(folder, 0o700);
     const reactor = try create();
     defer reactor.destroy();

@@ -7,6 +7,7 @@ const sys = @import("sys.zig");
 
 const platform = switch (builtin.os.tag) {
     .linux => @import("spawn/linux.zig"),
+    .macos => @import("spawn/darwin.zig"),
     else => @compileError("this platform is not supported"),
 };
 
@@ -26,9 +27,8 @@ pub const Failure = struct {
 
 pub const Child = struct {
     pid: i32,
-    /// Linux: refers to this very process; elsewhere -1.
+    /// A handle on this very process, see process.zig.
     pidfd: i32,
 };
 
 pub const Launcher = platform.Launcher;
-

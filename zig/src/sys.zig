@@ -5,6 +5,7 @@ const builtin = @import("builtin");
 
 const platform = switch (builtin.os.tag) {
     .linux => @import("sys/linux.zig"),
+    .macos => @import("sys/darwin.zig"),
     else => @compileError("this platform is not supported"),
 };
 

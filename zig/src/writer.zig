@@ -281,6 +281,8 @@ pub const Writer = struct {
     fn undo_open(writer: *Writer, capture: *Capture, streams: usize) void {
         for (capture.streams[0..streams]) |*stream| {
             writer.poller.remove(stream.fifo);
+            // What is kept of it must not show up under the next FIFO of this number.
+            if (fifo.Peeker.takes_out) writer.peeker.consume(stream.fifo, std.math.maxInt(usize));
             sys.close(stream.fifo);
             if (stream.log) |log| writer.release_log(log);
         }

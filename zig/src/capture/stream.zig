@@ -245,14 +245,16 @@ pub const Stream = struct {
     pub fn relieve(stream: *Stream, peeker: *Peeker) void {
         stream.acquire();
         defer stream.release();
-        if (stream.in_flight > 0 and !stream.taken) {
+        if (!Peeker.takes_out and stream.in_flight > 0 and !stream.taken) {
             peeker.consume(stream.fifo, stream.in_flight);
             stream.taken = true;
         }
         for (0..turns_max) |_| {
             const seen = peeker.peek(stream.fifo);
             const end = std.mem.lastIndexOfScalar(u8, seen, '\n');
-            const take = if (end) |at| at + 1 else if (seen.len >= piece_bytes) seen.len else 0;
+            const whole = if (end) |at| at + 1 else if (seen.len >= piece_bytes) seen.len else 0;
+            // The writer cannot go on with the rest of a line that is out of the FIFO.
+            const take = if (Peeker.takes_out) seen.len else whole;
             if (take == 0) return;
             stream.count_dropped(seen[0..take]);
             peeker.consume(stream.fifo, take);
@@ -272,6 +274,6 @@ pub const Stream = struct {
 
     pub fn settle_journal(stream: *Stream, open_journal: *journal.Journal, peeker: *Peeker) void {
         const log = stream.log orelse return;
-        if (log.fd >= 0) open_journal.settle(stream.name, stream.fifo, log.fd, log.inode, log.size, peeker);
+        if (!Peeker.takes_out and log.fd >= 0) open_journal.settle(stream.name, stream.fifo, log.fd, log.inode, log.size, peeker);
     }
 };

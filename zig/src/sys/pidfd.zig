@@ -9,18 +9,18 @@ pub fn open(pid: i32) i32 {
     return @intCast(@as(isize, @bitCast(linux.pidfd_open(pid, 0))));
 }
 
-pub fn signal(fd: i32, number: u32) i32 {
+pub fn signal(fd: i32, _: i32, number: u32) i32 {
     const rc = linux.syscall4(.pidfd_send_signal, @intCast(fd), number, 0, 0);
     return @intCast(@as(isize, @bitCast(rc)));
 }
 
 /// Collect a child of ours that has ended; false when it has not.
-pub fn reap(fd: i32, out: *abi.Event) bool {
+pub fn reap(fd: i32, _: i32, out: *abi.Event) bool {
     return collect(fd, linux.W.EXITED | linux.W.NOHANG, out);
 }
 
 /// The same, waiting for the end.
-pub fn wait(fd: i32, out: *abi.Event) bool {
+pub fn wait(fd: i32, _: i32, out: *abi.Event) bool {
     return collect(fd, linux.W.EXITED, out);
 }
 
@@ -69,7 +69,7 @@ pub fn status_of_stranger(fd: i32, pid: i32, out: *abi.Event) bool {
     }
     const status = procfs.status_of_zombie(pid) orelse return false;
     // Still uncollected now, so the number was its own when we looked.
-    if (signal(fd, 0) != 0) return false;
+    if (signal(fd, pid, 0) != 0) return false;
     decode(status, out);
     return true;
 }
