@@ -63,6 +63,15 @@ pub(crate) enum Command {
     Stop(Targets),
     /// Stop and start apps
     Restart(Targets),
+    /// Start new processes and stop the old ones when the new ones are good, one after the other
+    Reload(Targets),
+    /// Forget how often apps were restarted
+    Reset(Targets),
+    /// Change the number of instances of an app; those that stay are not touched
+    Scale(Scale),
+    /// Send a signal to the main processes of apps
+    #[command(alias = "sendSignal")]
+    Signal(SendSignal),
     /// Stop apps and forget them; their logs stay
     #[command(visible_alias = "del")]
     Delete(Targets),
@@ -80,6 +89,20 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Empty the logs of apps, or of all
     Flush(OptionalTargets),
+    /// Begin new log files for apps, or for all
+    #[command(alias = "reloadLogs")]
+    Rotate(OptionalTargets),
+    /// Show the environment of an app, with secrets masked
+    Env(Env),
+    /// Print the process ids of apps, or of all
+    Pid(OptionalTargets),
+    /// Print the ids of apps, or of all
+    Id(OptionalTargets),
+    /// Save the list, for `velos resurrect`
+    #[command(visible_alias = "dump")]
+    Save(Save),
+    /// Start what was running when the list was saved
+    Resurrect,
     /// Show what happened to apps and daemon
     Events(Events),
     /// Make what runs equal to what a file declares; only what changed is restarted
@@ -106,6 +129,43 @@ pub(crate) struct Targets {
     /// Names, ids, name:instance, ns:NAMESPACE, all, /regex/ or globs
     #[arg(required = true, value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scale {
+    /// Name or id of the app
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+    /// How many there should be, or +N or -N
+    #[arg(value_name = "COUNT", allow_hyphen_values = true)]
+    pub(crate) count: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SendSignal {
+    /// Name or number: SIGHUP, HUP, 1
+    #[arg(value_name = "SIGNAL")]
+    pub(crate) signal: String,
+    /// Names, ids, name:instance, ns:NAMESPACE, all, /regex/ or globs
+    #[arg(required = true, value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Env {
+    /// Name or id of the app
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+    /// Also show values whose names look secret
+    #[arg(long)]
+    pub(crate) show_secrets: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Save {
+    /// Also when there is nothing to save
+    #[arg(long, short)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Args)]

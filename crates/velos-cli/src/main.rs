@@ -50,12 +50,22 @@ fn run(context: &Context, command: Command) -> commands::Result {
         Command::Restart(targets) => {
             commands::select::run(context, commands::select::Verb::Restart, &targets)
         }
+        Command::Reload(targets) => commands::select::run(context, commands::select::Verb::Reload, &targets),
+        Command::Reset(targets) => commands::select::run(context, commands::select::Verb::Reset, &targets),
+        Command::Scale(scale) => commands::scale::run(context, &scale),
+        Command::Signal(send) => commands::signal::run(context, &send),
+        Command::Rotate(targets) => commands::flush::rotate(context, &targets),
+        Command::Env(env) => commands::env::run(context, &env),
+        Command::Pid(targets) => commands::pid::run(context, commands::pid::Number::Pid, &targets),
+        Command::Id(targets) => commands::pid::run(context, commands::pid::Number::Id, &targets),
+        Command::Save(save) => commands::save::save(context, &save),
+        Command::Resurrect => commands::save::resurrect(context),
         Command::Delete(targets) => commands::select::run(context, commands::select::Verb::Delete, &targets),
         Command::List => commands::list::run(context),
         Command::Info(targets) => commands::info::run(context, &targets),
         Command::Why(targets) => commands::why::run(context, &targets),
         Command::Logs(logs) => commands::logs::run(context, &logs),
-        Command::Flush(targets) => commands::flush::run(context, &targets),
+        Command::Flush(targets) => commands::flush::flush(context, &targets),
         Command::Events(events) => commands::events::run(context, &events),
         Command::Apply(apply) => commands::apply::run(context, &apply),
         Command::Config(config) => commands::config::run(context, &config),

@@ -124,6 +124,8 @@ pub enum Cause {
     TreeEmpty,
     /// The backoff is over.
     BackoffOver,
+    /// A new process took the place of the old one.
+    Reloaded,
     /// A daemon took a running process over.
     Adopted,
     /// The machine was restarted.
@@ -140,6 +142,8 @@ pub enum Verb {
     Stop,
     /// Stop, then run.
     Restart,
+    /// A new process first, then stop the old one.
+    Reload,
     /// Stop, then forget.
     Delete,
     /// The daemon ends.

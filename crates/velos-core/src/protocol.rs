@@ -36,6 +36,14 @@ pub mod method {
     pub const STOP: &str = "stop";
     /// Stop and start.
     pub const RESTART: &str = "restart";
+    /// New processes first, then stop the old ones.
+    pub const RELOAD: &str = "reload";
+    /// Forget how often they were restarted.
+    pub const RESET: &str = "reset";
+    /// Send a signal.
+    pub const SIGNAL: &str = "signal";
+    /// Begin new log files.
+    pub const ROTATE: &str = "rotate";
     /// Stop and forget.
     pub const DELETE: &str = "delete";
     /// Empty logs.
@@ -111,6 +119,15 @@ pub struct Start {
     /// Known ones.
     #[serde(default)]
     pub targets: Vec<String>,
+}
+
+/// Params of `signal`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SignalParams {
+    /// Whom.
+    pub targets: Vec<String>,
+    /// Which; it goes to the main process only.
+    pub signal: crate::signal::Signal,
 }
 
 /// Params of `update`.
@@ -311,7 +328,7 @@ pub struct Lost {
     pub count: u64,
 }
 
-/// Result of `flush`: log files that were emptied.
+/// Result of `flush` and `rotate`: log files that were emptied or begun anew.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FlushReply {
     /// Their paths.

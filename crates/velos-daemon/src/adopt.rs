@@ -32,7 +32,7 @@ impl Control {
             let all: Vec<InstanceId> = self.supervisor.instances().map(|instance| instance.id).collect();
             for id in all {
                 let runs = running.iter().any(|(live, _, identity)| *live == id && identity.is_some());
-                if runs || self.capture_is_inherited(id) {
+                if self.supervisor.writes_as(id) == id && (runs || self.capture_is_inherited(id)) {
                     self.open_capture(id, Vec::new());
                 }
             }
@@ -73,6 +73,10 @@ impl Control {
         let mut newest: BTreeMap<u32, Found> = BTreeMap::new();
         let mut strangers = Vec::new();
         for found in processes::find_runs(self.home.root()) {
+            // After a reload the process of an instance carries the number of its stand-in.
+            if state.has_run(Token(found.token)) {
+                continue;
+            }
             if !state.has_instance(InstanceId(found.instance)) {
                 strangers.push(found);
                 continue;
@@ -132,7 +136,7 @@ impl Control {
         let capture = self
             .supervisor
             .instance_by_token(token)
-            .and_then(|id| self.captures.get(&id))
+            .and_then(|id| self.captures.get(&self.supervisor.writes_as(id)))
             .map(|capture| capture.token);
         match self.reactor.adopt(token.0, pid, start_ticks, capture) {
             Ok(()) => {

@@ -4,7 +4,7 @@ use std::os::fd::RawFd;
 use std::path::PathBuf;
 
 use velos_core::app::AppSpec;
-use velos_core::event::{Event, What};
+use velos_core::event::{Cause, Event, What};
 use velos_core::instance::{InstanceId, SpawnFailure, SpawnStage, Token};
 use velos_ffi::{CaptureSpec, SpawnSpec, Stream};
 use velos_supervisor::{Effect, Input, Scope};
@@ -45,10 +45,10 @@ impl Control {
     }
 
     fn spawn_when_captured(&mut self, token: Token, instance: InstanceId) {
-        match self.captures.get_mut(&instance) {
+        match self.captures.get_mut(&self.supervisor.writes_as(instance)) {
             Some(Capture { waiting: None, .. }) => self.spawn(token, instance),
             Some(Capture { waiting: Some(waiting), .. }) => waiting.push(token),
-            None => self.open_capture(instance, vec![token]),
+            None => self.open_capture(self.supervisor.writes_as(instance), vec![token]),
         }
     }
 
@@ -85,6 +85,7 @@ impl Control {
         }
         for token in waiting {
             if errno == 0 {
+                let instance = self.supervisor.instance_by_token(token).unwrap_or(instance);
                 self.spawn(token, instance);
             } else {
                 self.inputs.push(Input::SpawnFailed { token, failure: capture_failure(errno) });
@@ -132,15 +133,12 @@ impl Control {
             argv: &app.spec.argv.iter().map(|argument| argument.as_bytes()).collect::<Vec<_>>(),
             env: &environment,
             cwd: Some(app.spec.cwd.as_bytes()),
-            capture: self.captures.get(&id).map_or(0, |capture| capture.token),
+            capture: self.captures.get(&self.supervisor.writes_as(id)).map_or(0, |capture| capture.token),
         };
         match self.reactor.spawn(token.0, &spec) {
             Ok(spawned) => {
-                let pids = self.home.pids().join(format!("{}-{}.pid", app.spec.name.file_stem(), id.0));
                 let pid = spawned.pid;
-                // Only a convenience for scripts: the table is the truth.
-                let text = format!("{pid}\n");
-                let _ = self.reactor.file_put(0, &pids, text.as_bytes(), velos_ffi::FileFlags::PLAIN);
+                self.write_pid_file(id, pid);
                 self.inputs.push(Input::Spawned { token, pid, start_ticks: spawned.start_ticks });
             }
             Err(error) => {
@@ -148,6 +146,14 @@ impl Control {
                 self.inputs.push(Input::SpawnFailed { token, failure });
             }
         }
+    }
+
+    /// Only a convenience for scripts: the table is the truth.
+    fn write_pid_file(&mut self, id: InstanceId, pid: i32) {
+        let Some(app) = self.supervisor.app_of(id) else { return };
+        let path = self.home.pids().join(format!("{}-{}.pid", app.spec.name.file_stem(), id.0));
+        let text = format!("{pid}\n");
+        let _ = self.reactor.file_put(0, &path, text.as_bytes(), velos_ffi::FileFlags::PLAIN);
     }
 
     fn forget_instance(&mut self, instance: InstanceId) {
@@ -170,6 +176,11 @@ impl Control {
         {
             let path = self.home.pids().join(format!("{}-{}.pid", app.spec.name.file_stem(), instance.0));
             let _ = self.reactor.file_remove(&path);
+        }
+        if let (What::Transition { cause: Cause::Reloaded, pid: Some(pid), .. }, Some(instance)) =
+            (&event.what, event.instance)
+        {
+            self.write_pid_file(instance, *pid);
         }
         self.log.event(&mut self.reactor, event);
         self.broadcast(event);

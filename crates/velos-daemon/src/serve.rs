@@ -8,7 +8,7 @@ use velos_core::frame::{self, Message};
 use velos_core::instance::InstanceId;
 use velos_core::protocol::{
     EventsParams, EventsReply, FlushReply, Hello, InfoReply, ListReply, Lost, Outcome, Outcomes,
-    PROTOCOL_OLDEST, PROTOCOL_VERSION, Refusal, Start, Targets, WhyReply, method,
+    PROTOCOL_OLDEST, PROTOCOL_VERSION, Refusal, SignalParams, Start, Targets, WhyReply, method,
 };
 use velos_core::raw_string::RawString;
 use velos_supervisor::{Command, Input, Ticket};
@@ -78,6 +78,19 @@ impl Control {
             method::RESTART => {
                 self.command_on(client, id, &decode::<Targets>(params)?.targets, Verb::Restart)
             }
+            method::RELOAD => self.command_on(client, id, &decode::<Targets>(params)?.targets, Verb::Reload),
+            method::RESET => {
+                let ids = self.named(&decode::<Targets>(params)?.targets)?;
+                self.command(client, id, Command::Reset(ids));
+                Ok(Answer::Later)
+            }
+            method::SIGNAL => {
+                let SignalParams { targets, signal } = decode(params)?;
+                let ids = self.named(&targets)?;
+                self.command(client, id, Command::Signal(ids, signal));
+                Ok(Answer::Later)
+            }
+            method::ROTATE => self.rotate(&decode::<Targets>(params)?.targets).map(now),
             method::DELETE => self.command_on(client, id, &decode::<Targets>(params)?.targets, Verb::Delete),
             method::FLUSH => self.flush(client, id, &decode::<Targets>(params)?.targets),
             method::SHUTDOWN => {
@@ -154,21 +167,41 @@ impl Control {
         targets: &[String],
         verb: Verb,
     ) -> Result<Answer, ErrorReply> {
-        if targets.is_empty() {
-            return Err(
-                ErrorReply::new(ErrorCode::Usage, "no target given").hint("name an app, an id, or all")
-            );
-        }
-        let ids = self.resolve(targets)?;
+        let ids = self.named(targets)?;
         let command = match verb {
             Verb::Start => Command::Start(ids),
             Verb::Stop => Command::Stop(ids),
             Verb::Restart => Command::Restart(ids),
+            Verb::Reload => Command::Reload(ids),
             Verb::Delete => Command::Delete(ids),
             Verb::Shutdown => Command::Shutdown { forget: true },
         };
         self.command(client, id, command);
         Ok(Answer::Later)
+    }
+
+    /// Instances that the targets name; at least one target.
+    fn named(&self, targets: &[String]) -> Result<Vec<InstanceId>, ErrorReply> {
+        if targets.is_empty() {
+            return Err(
+                ErrorReply::new(ErrorCode::Usage, "no target given").hint("name an app, an id, or all")
+            );
+        }
+        self.resolve(targets)
+    }
+
+    /// Begin new segments; logs without a line stay as they are.
+    fn rotate(&mut self, targets: &[String]) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
+        let mut files = Vec::new();
+        for id in self.resolve(targets)? {
+            let (Some(capture), Some(paths)) = (self.captures.get(&id), self.capture_paths(id)) else {
+                continue;
+            };
+            if self.reactor.capture_rotate(capture.token).is_ok() {
+                files.extend([paths.out_log.into(), paths.err_log.into()]);
+            }
+        }
+        Ok(encode(&FlushReply { files }))
     }
 
     pub(crate) fn command(&mut self, client: u64, id: u32, command: Command) {

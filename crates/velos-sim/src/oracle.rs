@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use velos_core::instance::{Goal, InstanceId, Phase};
+use velos_core::instance::{Goal, InstanceId, Phase, Token};
 use velos_supervisor::{Now, Supervisor};
 
 use crate::world::Process;
@@ -23,11 +23,11 @@ pub(crate) fn check(
         if !process.leader_alive {
             continue;
         }
-        *leaders.entry(process.instance).or_default() += 1;
-        let owner = supervisor.instance(process.instance);
-        if owner.is_none_or(|instance| instance.token.is_none_or(|known| known.0 != *token)) {
+        // A reload hands a process to another instance, so the token tells whose it is.
+        let Some(owner) = supervisor.instance_by_token(Token(*token)) else {
             return Err(format!("run {token} of instance {} is alive and nobody's", process.instance.0));
-        }
+        };
+        *leaders.entry(owner).or_default() += 1;
     }
     if let Some((instance, count)) = leaders.iter().find(|(_, count)| **count > 1) {
         return Err(format!("instance {} has {count} live processes", instance.0));
@@ -48,6 +48,12 @@ pub(crate) fn check(
                 return Err(format!("instance {} is {:?} without a deadline", instance.id.0, instance.phase));
             }
             _ => {}
+        }
+        if let Some(other) = instance.stands_in_for {
+            let lonely = supervisor.instance(other).is_none_or(|other| other.app != instance.app);
+            if lonely && !instance.deleting {
+                return Err(format!("instance {} stands in for nobody", instance.id.0));
+            }
         }
         let policy =
             supervisor.app_of(instance.id).map(|app| (app.spec.restart.clone(), app.spec.stop.clone()));

@@ -54,6 +54,7 @@ struct World {
     random: Random,
     /// Declarations are also updated; not in the seeds that were kept before there was such a command, so that
     /// they still show what they are kept for.
+    reloads: bool,
     updates: bool,
     weather: Weather,
     fault: Option<Fault>,
@@ -72,6 +73,8 @@ struct World {
 
 /// The first seed in which declarations are updated.
 const UPDATES_FROM: u64 = 1_000;
+/// The first seed with reloads.
+const RELOADS_FROM: u64 = 2_000;
 
 /// Live through one seed.
 pub fn run(seed: u64, fault: Option<Fault>) -> Report {
@@ -89,6 +92,7 @@ pub fn run(seed: u64, fault: Option<Fault>) -> Report {
     let mut world = World {
         random,
         updates: seed >= UPDATES_FROM,
+        reloads: seed >= RELOADS_FROM,
         weather,
         fault,
         supervisor: Supervisor::new(),
@@ -202,13 +206,16 @@ impl World {
         let ids: Vec<InstanceId> = self.supervisor.instances().map(|instance| instance.id).collect();
         let mut chosen: Vec<InstanceId> = ids.iter().copied().filter(|_| self.random.chance(500)).collect();
         chosen.push(InstanceId(self.random.below(6) as u32));
-        match self.random.below(if self.updates { 9 } else { 8 }) {
+        match self.random.below(8 + u64::from(self.updates) + 4 * u64::from(self.reloads)) {
             0 | 1 => Command::Add((0..=self.random.below(2)).map(|_| self.some_app()).collect()),
             2 => Command::Start(chosen),
             3 | 4 => Command::Restart(chosen),
             5 | 6 => Command::Stop(chosen),
             7 => Command::Delete(chosen),
-            _ => Command::Update(vec![self.some_app()]),
+            8 => Command::Update(vec![self.some_app()]),
+            9 => Command::Reset(chosen),
+            10 => Command::Signal(chosen, Signal::TERM),
+            _ => Command::Reload(chosen),
         }
     }
 
@@ -311,6 +318,12 @@ impl World {
     fn perform(&mut self, mut effects: Effects) -> Result<(), String> {
         if let Some(fault) = self.fault {
             fault.spoil(&mut effects);
+        }
+        // A reload hands processes over.
+        for (token, process) in &mut self.processes {
+            if let Some(owner) = self.supervisor.instance_by_token(Token(*token)) {
+                process.instance = owner;
+            }
         }
         for effect in effects {
             self.trace.push_back(format!("    {effect:?}").chars().take(160).collect());

@@ -5,10 +5,11 @@ use velos_core::error::{ErrorCode, ErrorReply};
 use velos_core::event::{Cause, Verb, What};
 use velos_core::instance::{Goal, InstanceId, Phase};
 use velos_core::protocol::Refusal;
+use velos_core::signal::Signal;
 
 use crate::instance::{App, AppId, Instance};
 use crate::tickets::outcome;
-use crate::{Command, Effect, Effects, Now, Supervisor, Ticket};
+use crate::{Command, Effect, Effects, Now, Scope, Supervisor, Ticket};
 
 impl Supervisor {
     pub(crate) fn command(
@@ -25,6 +26,9 @@ impl Supervisor {
             Command::Start(ids) => self.each(now, ticket, by, Verb::Start, ids, out),
             Command::Stop(ids) => self.each(now, ticket, by, Verb::Stop, ids, out),
             Command::Restart(ids) => self.each(now, ticket, by, Verb::Restart, ids, out),
+            Command::Reload(ids) => self.reload(now, ticket, by, ids, out),
+            Command::Reset(ids) => self.reset(ticket, ids, out),
+            Command::Signal(ids, signal) => self.signal(ticket, ids, signal, out),
             Command::Delete(ids) => self.each(now, ticket, by, Verb::Delete, ids, out),
             Command::Shutdown { forget } => {
                 self.shutting_down = true;
@@ -142,7 +146,7 @@ impl Supervisor {
         let cause = Cause::Command { verb, by: by.to_owned() };
         match verb {
             Verb::Start => self.want_up(now, ticket, id, cause, out),
-            Verb::Restart => self.want_restart(now, id, cause, out),
+            Verb::Restart | Verb::Reload => self.want_restart(now, id, cause, out),
             Verb::Stop | Verb::Shutdown => self.want_down(now, ticket, id, cause, out),
             Verb::Delete => {
                 if let Some(instance) = self.instances.get_mut(&id) {
@@ -222,6 +226,33 @@ impl Supervisor {
         }
     }
 
+    fn reset(&mut self, ticket: Ticket, ids: Vec<InstanceId>, out: &mut Effects) {
+        self.tickets.add(ticket, Verb::Start, ids.clone(), Vec::new());
+        for id in ids {
+            if let Some(instance) = self.instances.get_mut(&id) {
+                instance.restarts = 0;
+                instance.unstable = 0;
+            }
+            self.give_answer(ticket, id, Ok(()));
+        }
+        out.push(Effect::Persist);
+    }
+
+    fn signal(&mut self, ticket: Ticket, ids: Vec<InstanceId>, signal: Signal, out: &mut Effects) {
+        self.tickets.add(ticket, Verb::Start, ids.clone(), Vec::new());
+        for id in ids {
+            let live = self.instances.get(&id).filter(|instance| instance.identity.is_some());
+            let result = match live.and_then(|instance| instance.token) {
+                Some(token) => {
+                    out.push(Effect::Signal { token, signal, scope: Scope::Process });
+                    Ok(())
+                }
+                None => Err("it does not run".to_owned()),
+            };
+            self.give_answer(ticket, id, result);
+        }
+    }
+
     fn give_answer(&mut self, ticket: Ticket, id: InstanceId, result: Result<(), String>) {
         if let Some((instance, name)) = self.named(id) {
             let outcome = outcome(instance, name, result, false);
@@ -251,6 +282,7 @@ impl Supervisor {
         self.tickets.forgotten(&answer);
         self.record(now, Some(id), What::Deleted, out);
         self.instances.remove(&id);
+        self.stand_in_floor = self.stand_in_floor.max(id.0 + 1);
         if !self.instances.values().any(|instance| instance.app == app) {
             self.apps.remove(&app);
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use velos_core::app::AppSpec;
 use velos_core::instance::{Exit, InstanceId, SpawnFailure, Token};
+use velos_core::signal::Signal;
 
 /// Both clocks at one moment. Deadlines use `mono_ns`; `wall_ms` is for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +94,12 @@ pub enum Command {
     Stop(Vec<InstanceId>),
     /// Stop and start. Done when online or failed.
     Restart(Vec<InstanceId>),
+    /// A new process first, then stop the old one, one instance after the other. Done when all are replaced or one fails.
+    Reload(Vec<InstanceId>),
+    /// Forget how often they were restarted.
+    Reset(Vec<InstanceId>),
+    /// Send a signal to their main processes.
+    Signal(Vec<InstanceId>, Signal),
     /// Stop and forget. Done when forgotten.
     Delete(Vec<InstanceId>),
     /// Stop everything (`forget`: and forget it), then `Effect::Shutdown`.

@@ -57,6 +57,9 @@ pub struct Instance {
     pub leftovers: bool,
     /// The stop under way was a command (else it cleans up before an automatic restart).
     pub commanded: bool,
+    /// It holds the new process of a reload, for this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands_in_for: Option<InstanceId>,
 }
 
 impl Instance {
@@ -81,6 +84,7 @@ impl Instance {
             deleting: false,
             leftovers: false,
             commanded: false,
+            stands_in_for: None,
         }
     }
 }

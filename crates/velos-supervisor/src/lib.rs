@@ -11,6 +11,7 @@ mod input;
 mod instance;
 mod journal;
 mod machine;
+mod reload;
 mod restart;
 mod state;
 mod tickets;
@@ -35,6 +36,9 @@ pub struct Supervisor {
     instances: BTreeMap<InstanceId, Instance>,
     journal: Journal,
     tickets: Tickets,
+    reloads: Vec<reload::Reload>,
+    /// Stand-ins get ids from here on: one that was forgotten this moment may still stand in an answer.
+    stand_in_floor: u32,
     next_token: u64,
     next_app: u32,
     shutting_down: bool,
@@ -66,13 +70,15 @@ impl Supervisor {
             Input::Note { instance, what } => self.record(now, instance, what, out),
             Input::Deadline => {}
         }
+        self.advance_reloads(now, out);
         self.settle_tickets(out);
         self.finish_shutdown(out);
     }
 
     /// When a step is due without anything happening. CLOCK_MONOTONIC, ns.
     pub fn next_deadline(&self) -> Option<u64> {
-        self.instances.values().filter_map(|instance| instance.deadline_ns).min()
+        let instances = self.instances.values().filter_map(|instance| instance.deadline_ns);
+        instances.chain(self.reload_deadline()).min()
     }
 
     /// All instances by id.
@@ -88,6 +94,11 @@ impl Supervisor {
     /// The app of an instance.
     pub fn app_of(&self, id: InstanceId) -> Option<&App> {
         self.apps.get(&self.instances.get(&id)?.app)
+    }
+
+    /// The instance whose logs an instance writes: its own, or those of the one it stands in for during a reload.
+    pub fn writes_as(&self, id: InstanceId) -> InstanceId {
+        self.instances.get(&id).and_then(|instance| instance.stands_in_for).unwrap_or(id)
     }
 
     /// Whose attempt this is.

@@ -23,6 +23,11 @@ pub struct State {
 const VERSION: u32 = 1;
 
 impl State {
+    /// Whether some instance is known to be this attempt, with its process.
+    pub fn has_run(&self, token: Token) -> bool {
+        self.instances.values().any(|one| one.token == Some(token) && one.identity.is_some())
+    }
+
     /// Whether the table has this instance.
     pub fn has_instance(&self, id: InstanceId) -> bool {
         self.instances.contains_key(&id)
@@ -55,10 +60,16 @@ impl State {
 impl Supervisor {
     /// What to keep.
     pub fn snapshot(&self) -> State {
+        let mut instances = self.instances.clone();
+        for stand_in in instances.values_mut().filter(|one| one.stands_in_for.is_some()) {
+            // Its rollout ends with this daemon.
+            stand_in.goal = Goal::Down;
+            stand_in.deleting = true;
+        }
         State {
             version: VERSION,
             apps: self.apps.clone(),
-            instances: self.instances.clone(),
+            instances,
             sequence: self.journal.newest(),
             next_token: self.next_token,
             next_app: self.next_app,

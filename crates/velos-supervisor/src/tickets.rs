@@ -104,7 +104,8 @@ fn verdict(verb: Verb, instance: &Instance) -> Option<Result<(), String>> {
         {
             Some(Err("it was started again meanwhile".to_owned()))
         }
-        (Verb::Stop | Verb::Shutdown | Verb::Delete, _) => None,
+        // A reload answers for itself.
+        (Verb::Stop | Verb::Shutdown | Verb::Delete | Verb::Reload, _) => None,
     }
 }
 

@@ -65,7 +65,7 @@ impl Supervisor {
         for instance in self.instances.values_mut().filter(|instance| instance.app == app) {
             // Who changes a policy starts counting anew.
             instance.unstable = 0;
-            if !instance.deleting {
+            if !instance.deleting && instance.stands_in_for.is_none() {
                 is_wanted_up |= instance.goal == Goal::Up;
                 kept.push((instance.slot, instance.id));
             }

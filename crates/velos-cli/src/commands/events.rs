@@ -105,6 +105,7 @@ pub(crate) fn reason(cause: &Cause) -> String {
                 Verb::Start => "start",
                 Verb::Stop => "stop",
                 Verb::Restart => "restart",
+                Verb::Reload => "reload",
                 Verb::Delete => "delete",
                 Verb::Shutdown => "shutdown",
             };
@@ -117,6 +118,7 @@ pub(crate) fn reason(cause: &Cause) -> String {
         Cause::Exited { exit, uptime_ms } => format!("it ended with {exit} after {uptime_ms} ms"),
         Cause::TreeEmpty => "nothing of it is left".to_owned(),
         Cause::BackoffOver => "the pause is over".to_owned(),
+        Cause::Reloaded => "a new process took over".to_owned(),
         Cause::Adopted => "a new daemon goes on with it".to_owned(),
         Cause::Rebooted => "the machine was restarted".to_owned(),
     }

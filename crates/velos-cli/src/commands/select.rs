@@ -1,4 +1,4 @@
-//! `velos stop`, `restart`, `delete`: one request on selected instances.
+//! `velos stop`, `restart`, `reload`, `reset`, `delete`: one request on selected instances.
 
 use std::io::Write;
 use std::time::SystemTime;
@@ -16,6 +16,8 @@ const WORDS_MAX: usize = 10;
 pub(crate) enum Verb {
     Stop,
     Restart,
+    Reload,
+    Reset,
     Delete,
 }
 
@@ -23,6 +25,8 @@ pub(crate) fn run(context: &super::Context, verb: Verb, targets: &Targets) -> su
     let method = match verb {
         Verb::Stop => method::STOP,
         Verb::Restart => method::RESTART,
+        Verb::Reload => method::RELOAD,
+        Verb::Reset => method::RESET,
         Verb::Delete => method::DELETE,
     };
     if verb == Verb::Restart && super::start_file::are_files(&targets.targets)? {
@@ -36,6 +40,8 @@ pub(crate) fn run(context: &super::Context, verb: Verb, targets: &Targets) -> su
         Verb::Stop if outcome.unchanged => "was stopped already".to_owned(),
         Verb::Stop => "stopped".to_owned(),
         Verb::Delete => "deleted".to_owned(),
+        Verb::Reset => "reset".to_owned(),
+        Verb::Reload => format!("reloaded (PID: {})", outcome.pid.unwrap_or_default()),
         Verb::Restart => format!("restarted (PID: {})", outcome.pid.unwrap_or_default()),
     })
 }

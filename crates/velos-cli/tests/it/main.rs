@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails there")]
 
+mod commands;
 mod config_apply;
 mod config_files;
 mod daemon_start;
@@ -18,6 +19,7 @@ mod logs;
 mod output_bytes;
 mod protocol_python;
 mod readme;
+mod reload;
 mod selectors;
 mod start_errors;
 mod upgrade;

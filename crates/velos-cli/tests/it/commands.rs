@@ -1,0 +1,108 @@
+//! The small commands: scale, signal, reset, rotate, env, pid, id, save, resurrect.
+
+use velos_core::instance::Phase;
+use velos_testkit::{SOON, processes, wait_until};
+
+use crate::env;
+
+#[test]
+fn scale_leaves_those_that_stay() {
+    let env = env();
+    env.start("api", &[], &["sleep"]);
+    let first = env.pid("api");
+    env.run(&["scale", "api", "3"]).ok();
+    assert_eq!(env.list().len(), 3);
+    assert_eq!(env.pid("api"), first);
+    env.run(&["scale", "api", "+1"]).ok();
+    assert_eq!(env.list().iter().filter(|one| one.phase == Phase::Online).count(), 4);
+    env.run(&["scale", "api", "-3"]).ok();
+    wait_until("three are gone", SOON, || env.list().len() == 1);
+    assert_eq!(env.pid("api"), first);
+    assert_eq!(processes::of_app(env.home(), "api"), [first]);
+    env.run(&["scale", "api", "0"]).fails(2, &["1 to 4096"]);
+    env.run(&["scale", "api", "many"]).fails(2, &["no number of instances"]);
+    env.run(&["scale", "nobody", "2"]).fails(3, &["nobody"]);
+}
+
+#[test]
+fn a_signal_reaches_the_main_process() {
+    let env = env();
+    let script = "trap 'echo got it' USR1; echo armed; while :; do sleep 0.05; done";
+    env.run(&["start", script, "--name", "api"]).ok();
+    env.wait_log("api", "armed\n");
+    env.run(&["signal", "SIGUSR1", "api"]).ok();
+    env.wait_log("api", "got it\n");
+    env.run(&["sendSignal", "USR1", "api"]).ok();
+    env.run(&["signal", "SIGNONE", "api"]).fails(2, &["no signal"]);
+    env.run(&["stop", "api"]).ok();
+    env.run(&["signal", "HUP", "api"]).fails(1, &["it does not run"]);
+}
+
+#[test]
+fn reset_forgets_restarts() {
+    let env = env();
+    env.start("api", &[], &["sleep"]);
+    env.run(&["restart", "api"]).ok();
+    assert_eq!(env.instance("api").restarts, 1);
+    env.run(&["reset", "api"]).ok();
+    assert_eq!((env.instance("api").restarts, env.instance("api").phase), (0, Phase::Online));
+}
+
+#[test]
+fn rotate_begins_new_files() {
+    let env = env();
+    env.start("api", &[], &["lines", "3", "--stay"]);
+    env.wait_log("api", "end 3\n");
+    env.run(&["rotate", "api"]).ok();
+    let rotated = env.home().join("logs/api-out.1.log");
+    wait_until("it is closed under its number", SOON, || {
+        std::fs::read(&rotated).is_ok_and(|log| log.ends_with(b"end 3\n"))
+    });
+    wait_until("a new one is there", SOON, || {
+        std::fs::read(env.out_log("api")).is_ok_and(|log| log.is_empty())
+    });
+}
+
+#[test]
+fn env_tells_where_a_variable_comes_from_and_masks_secrets() {
+    let env = env();
+    env.start("api", &["-e", "API_TOKEN=hunter2", "-e", "TEXT=a=b"], &["sleep"]);
+    let shown = env.run(&["env", "api"]).ok().stdout;
+    assert!(shown.contains("API_TOKEN=***  (declared)") && shown.contains("TEXT=a=b  (declared)"), "{shown}");
+    assert!(shown.contains("PATH=") && shown.contains("(inherited)") && !shown.contains("hunter2"));
+    assert!(env.run(&["env", "api", "--show-secrets"]).ok().stdout.contains("API_TOKEN=hunter2"));
+}
+
+#[test]
+fn numbers_for_scripts() {
+    let env = env();
+    assert_eq!(env.run(&["pid"]).ok().stdout, "");
+    env.start("api", &[], &["sleep"]);
+    env.start("web", &[], &["sleep"]);
+    env.run(&["stop", "web"]).ok();
+    assert_eq!(env.run(&["pid"]).ok().stdout, format!("{}\n0\n", env.pid("api")));
+    assert_eq!(env.run(&["pid", "api"]).ok().stdout, format!("{}\n", env.pid("api")));
+    assert_eq!(env.run(&["id", "web"]).ok().stdout, "1\n");
+    env.run(&["pid", "nobody"]).fails(3, &["nobody"]);
+}
+
+#[test]
+fn a_saved_list_comes_back() {
+    let env = env();
+    env.run(&["resurrect"]).fails(1, &["nothing was saved yet"]);
+    env.run(&["save"]).fails(1, &["nothing to save"]);
+    env.start("api", &["-e", "A=b"], &["print-env", "A"]);
+    env.start("web", &[], &["sleep"]);
+    env.start("off", &[], &["sleep"]);
+    env.run(&["stop", "off"]).ok();
+    env.run(&["save"]).ok();
+    env.run(&["kill"]).ok();
+    let output = env.run(&["resurrect"]).ok();
+    assert!(output.stdout.contains("\"web\" started"), "{output:?}");
+    let names: Vec<String> = env.list().into_iter().map(|one| one.name).collect();
+    assert_eq!(names, ["api", "web"], "what was stopped stays away");
+    let again = env.run(&["resurrect"]).ok();
+    assert!(again.stdout.contains("\"web\" runs already"), "{again:?}");
+    std::fs::write(env.home().join("dump.json"), "{").unwrap();
+    env.run(&["resurrect"]).fails(1, &["is no saved list"]);
+}
