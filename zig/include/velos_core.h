@@ -242,6 +242,12 @@ int32_t velos_file_remove(VelosReactor *reactor, const char *path);
 /* How long the operation that the writer thread is busy with has lasted, in ns; 0 when it is idle. */
 uint64_t velos_writer_stall_ns(VelosReactor *reactor);
 
+/* ---- memory --------------------------------------------------------------------------------- */
+
+/* Give back memory that is not in use: freed heap, and pages of the program itself, which come back from the page cache
+ * when they are needed. For a process that is about to sleep for long. */
+void velos_rest(void);
+
 /* ---- IPC ------------------------------------------------------------------------------------ */
 
 /* Accept clients on a listening Unix socket; the descriptor stays the caller's. Peers whose uid is neither ours nor 0 are closed. */

@@ -124,6 +124,10 @@ fn slice(data: ?[*]const u8, len: u64) []const u8 {
     return if (data) |first| first[0..len] else &.{};
 }
 
+export fn velos_rest() void {
+    sys.give_back_memory();
+}
+
 export fn velos_writer_stall_ns(reactor: *Reactor) u64 {
     reactor.assert_thread();
     return reactor.writer.stall(sys.monotonic_ns());

@@ -39,6 +39,7 @@ pub const map = platform.map;
 pub const unmap = platform.unmap;
 pub const discard_pages = platform.discard_pages;
 pub const map_file = platform.map_file;
+pub const give_back_memory = platform.give_back_memory;
 pub const readable_bytes = platform.readable_bytes;
 pub const grow_pipe = platform.grow_pipe;
 pub const kill = platform.kill;

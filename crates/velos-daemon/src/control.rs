@@ -26,6 +26,8 @@ const SAVE_PAUSE_NS: u64 = 20_000_000;
 const DURABLE_AFTER_NS: u64 = 1_000_000_000;
 /// How often, a millisecond apart, we ask how a process ended that we came too late to adopt.
 const GAP_LOOKS: u32 = 20;
+/// The daemon goes to rest so long after the last request, ns.
+const REST_AFTER_NS: u64 = 1_000_000_000;
 /// Completion token of writes of the table.
 const SAVE_REQUEST: u64 = u64::MAX;
 /// Bit that tells capture tokens from process tokens.
@@ -50,6 +52,8 @@ pub(crate) struct Control {
     pub(crate) shutdown: bool,
     reaped: BTreeMap<i32, Reaped>,
     save: Save,
+    /// When to give back the memory that was needed to answer.
+    rest_at_ns: Option<u64>,
 }
 
 /// Who and where we are, for `hello` and for children.
@@ -135,10 +139,12 @@ impl Control {
             inputs: Vec::new(),
             shutdown: false,
             save: Save::default(),
+            rest_at_ns: None,
         })
     }
 
     fn serve_until_shutdown(mut self) -> i32 {
+        self.rest_later();
         loop {
             self.step_inputs();
             if self.shutdown {
@@ -159,6 +165,7 @@ impl Control {
             self.inputs.push(Input::Deadline);
             let now = velos_ffi::now_ns();
             self.expire_trial(now);
+            self.rest_if_due(now);
         }
     }
 
@@ -364,6 +371,18 @@ impl Control {
         }
     }
 
+    /// Somebody asks for something: what that touches stays until the questions end.
+    pub(crate) fn rest_later(&mut self) {
+        self.rest_at_ns = Some(velos_ffi::now_ns() + REST_AFTER_NS);
+    }
+
+    fn rest_if_due(&mut self, now_ns: u64) {
+        if self.rest_at_ns.is_some_and(|at| at <= now_ns) {
+            self.rest_at_ns = None;
+            velos_ffi::give_back_memory();
+        }
+    }
+
     fn next_deadline(&self) -> Option<u64> {
         let save = match (&self.save, self.save.writing) {
             (_, true) => None,
@@ -371,7 +390,10 @@ impl Control {
             (Save { durable_at_ns, .. }, _) => *durable_at_ns,
         };
         let held = self.save.held.deadline();
-        [self.supervisor.next_deadline(), save, held, self.upgrade.deadline()].into_iter().flatten().min()
+        [self.supervisor.next_deadline(), save, held, self.rest_at_ns, self.upgrade.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// All is stopped: the last words and the way out.

@@ -90,6 +90,7 @@ impl Guardian<'_> {
         }
         signals.thread_block()?;
         let inbox = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        velos_ffi::give_back_memory();
         loop {
             // Children that ended before the signals were blocked are found by the first round.
             if let Some(code) = self.reap()? {

@@ -11,7 +11,7 @@ mod spec;
 mod sys;
 
 pub use event::{Event, Exit};
-pub use reactor::{Options, Reactor, abi_version, now_ns, signal_mask};
+pub use reactor::{Options, Reactor, abi_version, give_back_memory, now_ns, signal_mask};
 pub use spec::{
     CaptureSpec, CaptureStats, FileFlags, Sample, Scope, SpawnError, SpawnSpec, Spawned, Stage, Stream,
 };

@@ -43,6 +43,11 @@ pub fn abi_version() -> u32 {
     sys::velos_abi_version()
 }
 
+/// Give back memory that is not in use, before this process sleeps for long. What is needed again comes back by itself.
+pub fn give_back_memory() {
+    sys::velos_rest();
+}
+
 /// CLOCK_MONOTONIC, ns.
 pub fn now_ns() -> u64 {
     sys::velos_now_ns()

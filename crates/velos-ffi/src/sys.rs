@@ -200,6 +200,7 @@ unsafe extern "C" {
     ) -> i32;
     pub(crate) fn velos_file_remove(r: *mut RawReactor, path: *const c_char) -> i32;
     pub(crate) fn velos_writer_stall_ns(r: *mut RawReactor) -> u64;
+    pub(crate) safe fn velos_rest();
     pub(crate) fn velos_ipc_listen(r: *mut RawReactor, fd: i32) -> i32;
     pub(crate) fn velos_ipc_send(r: *mut RawReactor, client: u64, data: *const u8, len: u64) -> i32;
     pub(crate) fn velos_ipc_close(r: *mut RawReactor, client: u64, flush: u32) -> i32;

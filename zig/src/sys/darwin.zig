@@ -265,6 +265,9 @@ pub fn map_file(fd: i32, length: usize) ?[]align(std.heap.page_size_min) u8 {
     return map_with(length, .{ .TYPE = .SHARED }, fd);
 }
 
+/// The system compresses what is not used; there is nothing to give back.
+pub fn give_back_memory() void {}
+
 /// How many bytes wait in a pipe.
 pub fn readable_bytes(fd: i32) i32 {
     const fionread = 0x4004667f;
