@@ -220,6 +220,15 @@ pub(crate) struct Start {
     /// Pause before each automatic restart
     #[arg(long, value_name = "TIME")]
     pub(crate) restart_delay: Option<String>,
+    /// Restart it when all its processes together use more memory: 200M, 1G, ...
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) max_memory_restart: Option<String>,
+    /// Restart it at these moments: "0 3 * * *", @daily, ...
+    #[arg(long, visible_alias = "cron", value_name = "CRON")]
+    pub(crate) cron_restart: Option<String>,
+    /// Add it to the list without starting it
+    #[arg(long)]
+    pub(crate) no_autostart: bool,
     /// Exit codes after which it stays stopped
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     pub(crate) stop_exit_codes: Vec<i32>,
@@ -253,6 +262,8 @@ impl Start {
             &self.kill_signal,
             &self.min_uptime,
             &self.restart_delay,
+            &self.max_memory_restart,
+            &self.cron_restart,
             &self.output,
             &self.error,
         ];
@@ -260,6 +271,7 @@ impl Start {
             || self.namespace != DEFAULT_NAMESPACE
             || self.instances != 1
             || self.no_autorestart
+            || self.no_autostart
             || self.max_restarts.is_some()
             || !(self.stop_exit_codes.is_empty() && self.args.is_empty())
     }

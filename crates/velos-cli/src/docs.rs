@@ -170,6 +170,7 @@ fn every_field_that_machines_read_is_described() {
         unstable: 0,
         processes: Some(1),
         threads: Some(1),
+        next_run_ms: Some(0),
         captured_bytes: 0,
     };
     let documents = serde_json::json!([

@@ -124,6 +124,15 @@ pub enum Cause {
     TreeEmpty,
     /// The backoff is over.
     BackoffOver,
+    /// Its process tree used more memory than it may.
+    MemoryLimit {
+        /// What it used, bytes.
+        bytes: u64,
+        /// What it may use, bytes.
+        limit: u64,
+    },
+    /// Its schedule said so.
+    Schedule,
     /// A new process took the place of the old one.
     Reloaded,
     /// A daemon took a running process over.

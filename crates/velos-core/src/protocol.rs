@@ -272,6 +272,9 @@ pub struct InstanceInfo {
     /// Threads in the tree.
     #[serde(default)]
     pub threads: Option<u32>,
+    /// When its schedule comes next, wall clock, milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_run_ms: Option<i64>,
     /// Bytes captured since the daemon opened the logs.
     pub captured_bytes: u64,
 }

@@ -17,6 +17,7 @@ use crate::home::{self, Home};
 use crate::journal_log::JournalLog;
 use crate::link::{self, Packet, Reaped, Received};
 use crate::state_file::{self, Saved};
+use crate::timers::Timers;
 use crate::upgrade::Upgrade;
 use crate::usage::UsageCache;
 
@@ -46,6 +47,7 @@ pub(crate) struct Control {
     pub(crate) log: JournalLog,
     pub(crate) identity: Identity,
     pub(crate) handover: Handover,
+    pub(crate) timers: Timers,
     pub(crate) flushes: BTreeMap<u64, crate::serve::Flushing>,
     pub(crate) next_request: u64,
     pub(crate) inputs: Vec<Input>,
@@ -134,6 +136,7 @@ impl Control {
             },
             reaped: handover.reaped.iter().map(|reaped| (reaped.pid, *reaped)).collect(),
             handover,
+            timers: Timers::default(),
             flushes: BTreeMap::new(),
             next_request: 1,
             inputs: Vec::new(),
@@ -146,6 +149,8 @@ impl Control {
     fn serve_until_shutdown(mut self) -> i32 {
         self.rest_later();
         loop {
+            self.step_inputs();
+            self.tick();
             self.step_inputs();
             if self.shutdown {
                 return self.leave();
@@ -390,10 +395,17 @@ impl Control {
             (Save { durable_at_ns, .. }, _) => *durable_at_ns,
         };
         let held = self.save.held.deadline();
-        [self.supervisor.next_deadline(), save, held, self.rest_at_ns, self.upgrade.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.supervisor.next_deadline(),
+            self.timers.deadline(),
+            save,
+            held,
+            self.rest_at_ns,
+            self.upgrade.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// All is stopped: the last words and the way out.

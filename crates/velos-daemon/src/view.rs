@@ -105,6 +105,7 @@ impl Control {
             unstable: instance.unstable,
             processes: usage.map(|usage| usage.processes),
             threads: usage.map(|usage| usage.threads),
+            next_run_ms: self.timers.next_run_ms(id),
             captured_bytes: self.stats(id).iter().map(|stats| stats.bytes).sum(),
         })
     }

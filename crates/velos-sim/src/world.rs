@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use velos_core::app::AppSpec;
+use velos_core::app::{AppSpec, CronSpec, Kind};
 use velos_core::instance::{Exit, InstanceId, Phase, SpawnFailure, SpawnStage, Token};
 use velos_core::name::AppName;
 use velos_core::policy::{ReadinessPolicy, RestartPolicy, StopPolicy};
@@ -138,6 +138,10 @@ impl World {
             let command = self.some_command();
             self.ask(command)?;
         }
+        if self.reloads && self.random.chance(60) {
+            let input = self.some_measure();
+            self.give(input)?;
+        }
         self.live();
         // News comes late and out of order, but it comes.
         for _ in 0..1 + self.random.below(6) {
@@ -145,6 +149,16 @@ impl World {
             self.give(input)?;
         }
         Ok(())
+    }
+
+    /// A moment of a schedule, or memory over the limit.
+    fn some_measure(&mut self) -> Input {
+        let instance = InstanceId(self.random.below(6) as u32);
+        let token = self.supervisor.instance(instance).and_then(|one| one.token);
+        match token.filter(|_| self.random.chance(500)) {
+            Some(token) => Input::OverMemory { token, bytes: self.random.below(2_000) },
+            None => Input::ScheduleDue { instance },
+        }
     }
 
     fn some_news(&mut self) -> Input {
@@ -229,7 +243,13 @@ impl World {
             ..RestartPolicy::default()
         };
         let name = AppName::new(name).unwrap_or_else(|error| unreachable!("{error}"));
+        let is_task = self.reloads && self.random.chance(200);
+        let has_limit = self.reloads && self.random.chance(500);
+        let cron = CronSpec { expression: "* * * * *".to_owned(), timezone: None };
+        let restart = RestartPolicy { max_memory_bytes: has_limit.then_some(1_000), ..restart };
         AppSpec {
+            kind: if is_task { Kind::Task } else { Kind::Service },
+            schedule: (is_task && self.random.chance(500)).then_some(cron),
             instances: 1 + self.random.below(3) as u32,
             restart,
             stop: StopPolicy { treekill: self.random.chance(800), ..StopPolicy::default() },

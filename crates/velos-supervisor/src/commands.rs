@@ -79,8 +79,14 @@ impl Supervisor {
         }
         self.tickets.add(ticket, Verb::Start, ids.clone(), refused);
         for id in ids {
-            self.apply(now, ticket, by, Verb::Start, id, out);
+            let waits = |spec: &AppSpec| spec.no_autostart || spec.schedule.is_some();
+            if self.app_of(id).is_some_and(|app| waits(&app.spec)) {
+                self.give_answer(ticket, id, Ok(()));
+            } else {
+                self.apply(now, ticket, by, Verb::Start, id, out);
+            }
         }
+        out.push(Effect::Persist);
     }
 
     fn refuse_name(&self, name: &str) -> Option<ErrorReply> {
@@ -207,6 +213,7 @@ impl Supervisor {
     fn want_down(&mut self, now: Now, ticket: Ticket, id: InstanceId, cause: Cause, out: &mut Effects) {
         let Some(instance) = self.instances.get_mut(&id) else { return };
         instance.goal = Goal::Down;
+        instance.stopped_by_command = true;
         match instance.phase {
             Phase::Stopped | Phase::Errored if instance.leftovers => {
                 self.begin_stop(now, id, cause, true, out)

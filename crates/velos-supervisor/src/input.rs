@@ -70,6 +70,18 @@ pub enum Input {
         /// Its token.
         token: Token,
     },
+    /// The process tree uses more memory than its limit, or as much.
+    OverMemory {
+        /// Which run.
+        token: Token,
+        /// Resident memory of the tree, bytes.
+        bytes: u64,
+    },
+    /// A moment of the instance's schedule has come.
+    ScheduleDue {
+        /// Whose.
+        instance: InstanceId,
+    },
     /// Something happened to the log of an instance or to the daemon that belongs into the journal.
     Note {
         /// Instance, when it concerns one.

@@ -57,6 +57,9 @@ pub struct Instance {
     pub leftovers: bool,
     /// The stop under way was a command (else it cleans up before an automatic restart).
     pub commanded: bool,
+    /// People stopped it: nothing but people starts it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopped_by_command: bool,
     /// It holds the new process of a reload, for this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stands_in_for: Option<InstanceId>,
@@ -84,6 +87,7 @@ impl Instance {
             deleting: false,
             leftovers: false,
             commanded: false,
+            stopped_by_command: false,
             stands_in_for: None,
         }
     }

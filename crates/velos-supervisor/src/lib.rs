@@ -6,6 +6,7 @@
 //! on tickets; each gets exactly one reply, when what it asked for has come about or cannot any more.
 
 mod commands;
+mod due;
 mod effect;
 mod input;
 mod instance;
@@ -67,6 +68,8 @@ impl Supervisor {
             Input::Exited { token, exit, leftovers } => self.exited(now, token, exit, leftovers, out),
             Input::TreeEmpty { token } => self.tree_empty(now, token, out),
             Input::Adopted { token } => self.adopted(now, token, out),
+            Input::OverMemory { token, bytes } => self.over_memory(now, token, bytes, out),
+            Input::ScheduleDue { instance } => self.schedule_due(now, instance, out),
             Input::Note { instance, what } => self.record(now, instance, what, out),
             Input::Deadline => {}
         }

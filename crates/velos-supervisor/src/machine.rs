@@ -1,5 +1,6 @@
 //! The life of an instance: facts come in, phases change in `transition` and nowhere else.
 
+use velos_core::app::Kind;
 use velos_core::event::{Cause, Event, What};
 use velos_core::instance::{Exit, Goal, InstanceId, Phase, ProcessIdentity, SpawnFailure, Token};
 use velos_core::signal::Signal;
@@ -77,6 +78,7 @@ impl Supervisor {
         else {
             return;
         };
+        let is_done = exit == Exit::Code(0) && self.app_of(id).is_some_and(|app| app.spec.kind == Kind::Task);
         let Some(instance) = self.instances.get_mut(&id) else { return };
         let started = instance.started_mono_ns.unwrap_or(now.mono_ns);
         let uptime_ms = now.mono_ns.saturating_sub(started) / MS;
@@ -95,6 +97,7 @@ impl Supervisor {
             Phase::Starting | Phase::Launching | Phase::Online => {
                 let verdict = match instance.goal {
                     Goal::Down => Verdict::Stay,
+                    Goal::Up if is_done => Verdict::Stay,
                     Goal::Up => judge_exit(&policy, exit, uptime_ms, &mut instance.unstable),
                 };
                 match verdict {
@@ -182,6 +185,7 @@ impl Supervisor {
         instance.token = Some(token);
         instance.next_try = None;
         instance.kill_rounds = 0;
+        instance.stopped_by_command = false;
         self.transition(now, id, Phase::Starting, cause, out);
         out.push(Effect::Spawn { token, instance: id });
         out.push(Effect::Persist);
@@ -311,7 +315,7 @@ impl Supervisor {
     }
 
     /// The instance with this attempt; an unknown one is counted.
-    fn of(&mut self, token: Token) -> Option<InstanceId> {
+    pub(crate) fn of(&mut self, token: Token) -> Option<InstanceId> {
         let found = self.instance_by_token(token);
         self.stale_inputs += u64::from(found.is_none());
         found

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use velos_core::app::{AppSpec, LogSpec};
+use velos_core::app::{AppSpec, CronFields, CronSpec, LogSpec};
 use velos_core::error::ErrorReply;
 use velos_core::name::{AppName, NAME_BYTES_MAX};
 use velos_core::policy::{RestartPolicy, StopPolicy};
 use velos_core::raw_string::RawString;
-use velos_core::units::parse_duration_ms;
+use velos_core::units::{parse_bytes, parse_duration_ms};
 
 use super::{failed, usage};
 use crate::args::Start;
@@ -109,6 +109,7 @@ pub(crate) fn declare(
         cwd: shared.cwd.clone().into(),
         env_declared: shared.declared.iter().map(|(key, _)| key.clone()).collect(),
         instances: start.instances,
+        no_autostart: start.no_autostart,
         restart: shared.restart.clone(),
         stop: shared.stop.clone(),
         logs: LogSpec { out: log(&start.output), err: log(&start.error), ..LogSpec::default() },
@@ -167,8 +168,25 @@ fn restart_policy(start: &Start) -> Result<RestartPolicy, ErrorReply> {
         restart_delay_ms: duration("--restart-delay", &start.restart_delay)?
             .unwrap_or(standard.restart_delay_ms),
         stop_exit_codes: start.stop_exit_codes.clone(),
+        max_memory_bytes: memory_limit(start)?,
+        cron: cron(start)?,
         ..standard
     })
+}
+
+fn memory_limit(start: &Start) -> Result<Option<u64>, ErrorReply> {
+    let parsed = start.max_memory_restart.as_ref().map(|text| parse_bytes(text)).transpose();
+    match parsed.map_err(|error| usage(format!("--max-memory-restart: {error}")))? {
+        Some(0) => Err(usage("--max-memory-restart: every process uses more than nothing")
+            .hint("leave the flag out for no limit")),
+        limit => Ok(limit),
+    }
+}
+
+fn cron(start: &Start) -> Result<Option<CronSpec>, ErrorReply> {
+    let Some(expression) = &start.cron_restart else { return Ok(None) };
+    CronFields::parse(expression).map_err(|error| usage(format!("--cron-restart: {error}")))?;
+    Ok(Some(CronSpec { expression: expression.clone(), timezone: None }))
 }
 
 fn stop_policy(start: &Start) -> Result<StopPolicy, ErrorReply> {

@@ -118,6 +118,12 @@ pub(crate) fn reason(cause: &Cause) -> String {
         Cause::Exited { exit, uptime_ms } => format!("it ended with {exit} after {uptime_ms} ms"),
         Cause::TreeEmpty => "nothing of it is left".to_owned(),
         Cause::BackoffOver => "the pause is over".to_owned(),
+        Cause::MemoryLimit { bytes, limit } => format!(
+            "it used {} of memory, more than the {} that it may",
+            velos_core::units::short_bytes(*bytes),
+            velos_core::units::short_bytes(*limit)
+        ),
+        Cause::Schedule => "its schedule".to_owned(),
         Cause::Reloaded => "a new process took over".to_owned(),
         Cause::Adopted => "a new daemon goes on with it".to_owned(),
         Cause::Rebooted => "the machine was restarted".to_owned(),

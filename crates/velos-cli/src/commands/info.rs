@@ -71,6 +71,9 @@ fn describe(info: &InstanceInfo) -> String {
     if let Some(cpu) = one.cpu_centipercent {
         rows.push(("cpu", format!("{}.{}%", cpu / 100, cpu % 100 / 10)));
     }
+    if let Some(at) = info.next_run_ms {
+        rows.push(("next run", crate::clock::Clock::system().moment(at)));
+    }
     if let Some(exit) = one.exit {
         rows.push(("last exit", exit.to_string()));
     }
@@ -104,6 +107,7 @@ mod tests {
             unstable: 0,
             processes: Some(2),
             threads: Some(12),
+            next_run_ms: None,
             captured_bytes: 5_000_000,
         };
         mask(&mut info);

@@ -63,7 +63,10 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
     if outcomes.instances.is_empty() && outcomes.refused.len() == 1 && start.targets.len() == 1 {
         return Err(outcomes.refused.remove(0).error);
     }
-    let done = |outcome: &Outcome| format!("started (PID: {})", outcome.pid.unwrap_or_default());
+    let done = |outcome: &Outcome| match outcome.pid {
+        Some(pid) => format!("started (PID: {pid})"),
+        None => "added; it is not started now".to_owned(),
+    };
     let code = select::tell(context, &outcomes, begin, done)?;
     if code != 0 && !context.machine {
         // A closed stderr changes nothing about the exit code.

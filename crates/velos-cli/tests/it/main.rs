@@ -17,6 +17,7 @@ mod ipc_abuse;
 mod lifecycle;
 mod logs;
 mod output_bytes;
+mod policy;
 mod protocol_python;
 mod readme;
 mod reload;

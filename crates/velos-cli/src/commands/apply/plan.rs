@@ -185,6 +185,7 @@ mod tests {
             unstable: 0,
             processes: None,
             threads: None,
+            next_run_ms: None,
             captured_bytes: 0,
         }
     }

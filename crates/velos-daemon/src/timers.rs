@@ -1,0 +1,132 @@
+//! What the daemon looks at by time: the memory of apps that have a limit, and the moments of their schedules.
+
+use std::collections::BTreeMap;
+
+use velos_core::app::CronSpec;
+use velos_core::event::What;
+use velos_core::instance::InstanceId;
+use velos_supervisor::Input;
+
+use crate::control::{Control, now};
+use crate::schedule;
+
+/// Memory is looked at so often, ns.
+const MEMORY_EVERY_NS: u64 = 1_000_000_000;
+/// While there are schedules we look at the wall clock at least so often, as it may be set, ns.
+const WALL_EVERY_NS: u64 = 30_000_000_000;
+
+/// Next looks.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    memory_at_ns: Option<u64>,
+    schedules_at_ns: Option<u64>,
+    schedules: BTreeMap<InstanceId, Scheduled>,
+}
+
+#[derive(Debug)]
+struct Scheduled {
+    cron: CronSpec,
+    /// Wall clock, ms: when this was worked out, and when it is due. `None`: never.
+    since_ms: i64,
+    at_ms: Option<i64>,
+}
+
+impl Timers {
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        [self.memory_at_ns, self.schedules_at_ns].into_iter().flatten().min()
+    }
+
+    /// When an instance is started again or run by its schedule, ms since 1970.
+    pub(crate) fn next_run_ms(&self, id: InstanceId) -> Option<i64> {
+        self.schedules.get(&id)?.at_ms
+    }
+}
+
+impl Control {
+    /// Look at what is due.
+    pub(crate) fn tick(&mut self) {
+        self.watch_memory();
+        self.follow_schedules();
+    }
+
+    fn watch_memory(&mut self) {
+        let limited: Vec<InstanceId> = self
+            .supervisor
+            .instances()
+            .filter(|instance| instance.identity.is_some())
+            .filter(|instance| self.limit_of(instance.id).is_some())
+            .map(|instance| instance.id)
+            .collect();
+        let now_ns = velos_ffi::now_ns();
+        if limited.is_empty() {
+            self.timers.memory_at_ns = None;
+            return;
+        }
+        let at = *self.timers.memory_at_ns.get_or_insert(now_ns + MEMORY_EVERY_NS);
+        if now_ns < at {
+            return;
+        }
+        self.timers.memory_at_ns = Some(now_ns + MEMORY_EVERY_NS);
+        self.sample(Some(&limited));
+        for id in limited {
+            let Some(instance) = self.supervisor.instance(id) else { continue };
+            let (Some(token), Some(identity), Some(limit)) =
+                (instance.token, instance.identity, self.limit_of(id))
+            else {
+                continue;
+            };
+            if let Some(usage) = self.usage.get(id, identity).filter(|usage| usage.rss_bytes > limit) {
+                self.inputs.push(Input::OverMemory { token, bytes: usage.rss_bytes });
+            }
+        }
+    }
+
+    fn limit_of(&self, id: InstanceId) -> Option<u64> {
+        self.supervisor.app_of(id)?.spec.restart.max_memory_bytes
+    }
+
+    fn follow_schedules(&mut self) {
+        let crons: BTreeMap<InstanceId, CronSpec> = self
+            .supervisor
+            .instances()
+            .filter(|instance| instance.stands_in_for.is_none())
+            .filter_map(|instance| {
+                let spec = &self.supervisor.app_of(instance.id)?.spec;
+                let cron = spec.schedule.as_ref().or(spec.restart.cron.as_ref())?;
+                Some((instance.id, cron.clone()))
+            })
+            .collect();
+        if crons.is_empty() && self.timers.schedules.is_empty() {
+            return;
+        }
+        let wall_ms = now().wall_ms;
+        self.timers.schedules.retain(|id, known| {
+            // Where the clock was set back, the moments up to then come again.
+            crons.get(id) == Some(&known.cron) && known.since_ms <= wall_ms
+        });
+        for (id, cron) in crons {
+            let due = self.timers.schedules.get(&id).map(|known| known.at_ms.is_some_and(|at| at <= wall_ms));
+            if due == Some(false) {
+                continue;
+            }
+            if due == Some(true) {
+                self.inputs.push(Input::ScheduleDue { instance: id });
+            }
+            let at_ms = schedule::next(&cron, wall_ms);
+            if at_ms.is_none() && due.is_none() {
+                let zone = cron.timezone.as_deref().unwrap_or("local time");
+                let text = format!(
+                    "its schedule {:?} ({zone}) never comes; is the time zone installed?",
+                    cron.expression
+                );
+                self.note(Some(id), What::Note { text });
+            }
+            self.timers.schedules.insert(id, Scheduled { cron, since_ms: wall_ms, at_ms });
+        }
+        let next_ms = self.timers.schedules.values().filter_map(|known| known.at_ms).min();
+        self.timers.schedules_at_ns = next_ms.map(|at_ms| {
+            let wait_ms = u64::try_from(at_ms.saturating_sub(wall_ms)).unwrap_or(0);
+            velos_ffi::now_ns() + wait_ms.saturating_mul(1_000_000).min(WALL_EVERY_NS)
+        });
+    }
+}
