@@ -3,14 +3,16 @@
 use std::os::fd::RawFd;
 use std::path::PathBuf;
 
-use velos_core::app::AppSpec;
+use velos_core::app::{AppSpec, INSTANCE_VAR};
 use velos_core::event::{Cause, Event, What};
 use velos_core::instance::{InstanceId, SpawnFailure, SpawnStage, Token};
+use velos_core::raw_string::RawString;
 use velos_ffi::{CaptureSpec, SpawnSpec, Stream};
 use velos_supervisor::{Effect, Input, Scope};
 
 use crate::control::{CAPTURE_BIT, Capture, Control, capture_failure};
 use crate::link::Packet;
+use crate::rights;
 
 impl Control {
     pub(crate) fn perform(&mut self, effect: Effect) {
@@ -134,10 +136,12 @@ impl Control {
             env: &environment,
             cwd: Some(app.spec.cwd.as_bytes()),
             capture: self.captures.get(&self.supervisor.writes_as(id)).map_or(0, |capture| capture.token),
+            rights: rights::of(&app.spec),
         };
         match self.reactor.spawn(token.0, &spec) {
             Ok(spawned) => {
                 let pid = spawned.pid;
+                self.adjust_oom_score(id, pid);
                 self.write_pid_file(id, pid);
                 self.inputs.push(Input::Spawned { token, pid, start_ticks: spawned.start_ticks });
             }
@@ -148,12 +152,35 @@ impl Control {
         }
     }
 
+    /// Inherited by what it starts; a child that it started before this instant keeps the daemon's.
+    fn adjust_oom_score(&mut self, id: InstanceId, pid: i32) {
+        let Some(score) = self.supervisor.app_of(id).and_then(|app| app.spec.limits.oom_score_adj) else {
+            return;
+        };
+        if let Err(error) = std::fs::write(format!("/proc/{pid}/oom_score_adj"), score.to_string()) {
+            let text = format!("oom_score_adj {score} could not be set: {error}");
+            self.note(Some(id), What::Note { text });
+        }
+    }
+
     /// Only a convenience for scripts: the table is the truth.
     fn write_pid_file(&mut self, id: InstanceId, pid: i32) {
-        let Some(app) = self.supervisor.app_of(id) else { return };
-        let path = self.home.pids().join(format!("{}-{}.pid", app.spec.name.file_stem(), id.0));
+        let Some(path) = self.pid_file(id) else { return };
         let text = format!("{pid}\n");
         let _ = self.reactor.file_put(0, &path, text.as_bytes(), velos_ffi::FileFlags::PLAIN);
+    }
+
+    fn pid_file(&self, id: InstanceId) -> Option<PathBuf> {
+        let (instance, app) = self.supervisor.instance(id).zip(self.supervisor.app_of(id))?;
+        let Some(given) = &app.spec.pid_file else {
+            return Some(self.home.pids().join(format!("{}-{}.pid", app.spec.name.file_stem(), id.0)));
+        };
+        // Further instances must not overwrite the first one's.
+        let mut path = given.as_path().as_os_str().to_owned();
+        if instance.slot > 0 {
+            path.push(format!(".{}", instance.slot));
+        }
+        Some(path.into())
     }
 
     fn forget_instance(&mut self, instance: InstanceId) {
@@ -172,9 +199,9 @@ impl Control {
     fn record(&mut self, event: &Event) {
         if let (What::Transition { to, .. }, Some(instance)) = (&event.what, event.instance)
             && matches!(to, velos_core::instance::Phase::Stopped | velos_core::instance::Phase::Errored)
-            && let Some(app) = self.supervisor.app_of(instance)
+            && self.supervisor.instance(instance).is_some_and(|one| one.stands_in_for.is_none())
+            && let Some(path) = self.pid_file(instance)
         {
-            let path = self.home.pids().join(format!("{}-{}.pid", app.spec.name.file_stem(), instance.0));
             let _ = self.reactor.file_remove(&path);
         }
         if let (What::Transition { cause: Cause::Reloaded, pid: Some(pid), .. }, Some(instance)) =
@@ -238,18 +265,28 @@ fn environment(
         ("VELOS_INSTANCE_ID", slot.to_string().into_bytes()),
         ("VELOS_NAME", spec.name.as_str().as_bytes().to_vec()),
         ("VELOS_RUN", token.0.to_string().into_bytes()),
-        ("NODE_APP_INSTANCE", slot.to_string().into_bytes()),
+        (spec.instance_var.as_deref().unwrap_or(INSTANCE_VAR), slot.to_string().into_bytes()),
     ];
+    let counted = spec.increment_var.as_deref().unwrap_or_default();
     let is_own = |key: &[u8]| own.iter().any(|(name, _)| name.as_bytes() == key);
     let entry = |key: &[u8], value: &[u8]| [key, b"=", value].concat();
     let mut entries: Vec<Vec<u8>> = spec
         .env
         .iter()
         .filter(|(key, _)| !is_own(key.as_bytes()))
-        .map(|(key, value)| entry(key.as_bytes(), value.as_bytes()))
+        .map(|(key, value)| match counted_up(value, slot).filter(|_| key.as_bytes() == counted.as_bytes()) {
+            Some(value) => entry(key.as_bytes(), value.as_bytes()),
+            None => entry(key.as_bytes(), value.as_bytes()),
+        })
         .collect();
     entries.extend(own.iter().map(|(key, value)| entry(key.as_bytes(), value)));
     entries
+}
+
+/// The number of the first instance, and one more for each further one. What is no number stays as it is.
+fn counted_up(value: &RawString, slot: u32) -> Option<String> {
+    let first: i64 = value.to_text().trim().parse().ok()?;
+    Some(first.checked_add(i64::from(slot))?.to_string())
 }
 
 fn stage(stage: velos_ffi::Stage) -> SpawnStage {

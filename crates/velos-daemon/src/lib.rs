@@ -18,6 +18,7 @@ mod home;
 mod journal_log;
 mod link;
 mod processes;
+mod rights;
 mod schedule;
 mod serve;
 mod state_file;

@@ -413,6 +413,7 @@ pub(crate) fn check_app(app: &velos_core::app::AppSpec) -> Result<(), ErrorReply
         return usage(format!("app \"{name}\" has an empty argv; argv[0] is the program's name"));
     }
     app.check().or_else(|error| usage(format!("app \"{name}\": {error}")))?;
+    crate::rights::check(app)?;
     for (what, path) in [("program", &app.program), ("cwd", &app.cwd)] {
         if !app_path_ok(path) {
             return usage(format!("{what} of app \"{name}\" must be an absolute path without NUL bytes"));

@@ -75,6 +75,7 @@ impl Control {
             env: &environment,
             cwd: Some(b"/"),
             capture: 0,
+            rights: velos_ffi::Rights::default(),
         };
         self.reactor.spawn(token, &spec).map_err(|error| {
             let reason = std::io::Error::from_raw_os_error(error.errno.0);

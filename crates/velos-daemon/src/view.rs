@@ -83,7 +83,7 @@ impl Control {
             restarts: instance.restarts,
             cpu_centipercent: usage.map(|usage| usage.cpu_centipercent),
             rss_bytes: usage.map(|usage| usage.rss_bytes),
-            user: self.identity.user.clone(),
+            user: spec.identity.user.clone().unwrap_or_else(|| self.identity.user.clone()),
             script: spec.script.clone(),
             exit: instance.exit,
             spawn_failure: instance.spawn_failure,

@@ -7,11 +7,13 @@ mod event;
 mod layout;
 pub mod process;
 mod reactor;
+mod rights;
 mod spec;
 mod sys;
 
 pub use event::{Event, Exit};
 pub use reactor::{Options, Reactor, abi_version, give_back_memory, now_ns, signal_mask};
+pub use rights::Rights;
 pub use spec::{
     CaptureSpec, CaptureStats, FileFlags, Sample, Scope, SpawnError, SpawnSpec, Spawned, Stage, Stream,
 };

@@ -11,7 +11,8 @@ use crate::spec::{
     CaptureSpec, CaptureStats, FileFlags, Sample, Scope, SpawnError, SpawnSpec, Spawned, Stage, Stream,
 };
 use crate::sys::{
-    self, RawCaptureSpec, RawCaptureStats, RawEvent, RawOptions, RawReactor, RawSpawnSpec, RawSpawned,
+    self, RawCaptureSpec, RawCaptureStats, RawEvent, RawOptions, RawReactor, RawRlimit, RawSpawnSpec,
+    RawSpawned,
 };
 use crate::{Errno, Event, check};
 
@@ -105,22 +106,34 @@ impl Reactor {
         let argv = terminated(spec.argv.iter().copied()).map_err(invalid)?;
         let envp = terminated(spec.env.iter().map(Vec::as_slice)).map_err(invalid)?;
         let cwd = spec.cwd.map(CString::new).transpose().map_err(invalid)?;
+        let rights = &spec.rights;
+        let rlimits: Vec<RawRlimit> = rights
+            .rlimits
+            .iter()
+            .map(|(resource, soft, hard)| RawRlimit {
+                resource: *resource,
+                reserved: 0,
+                soft: *soft,
+                hard: *hard,
+            })
+            .collect();
+        let groups = rights.groups.as_deref().unwrap_or_default();
         let raw_spec = RawSpawnSpec {
             size: size_of::<RawSpawnSpec>() as u32,
-            flags: 0,
+            flags: rights.flags(),
             path: path.as_ptr(),
             argv: argv.pointers.as_ptr(),
             envp: envp.pointers.as_ptr(),
             cwd: cwd.as_ref().map_or(ptr::null(), |cwd| cwd.as_ptr()),
             capture: spec.capture,
-            rlimits: ptr::null(),
-            groups: ptr::null(),
-            rlimits_len: 0,
-            groups_len: 0,
-            uid: 0,
-            gid: 0,
-            umask: 0,
-            nice: 0,
+            rlimits: rlimits.as_ptr(),
+            groups: groups.as_ptr(),
+            rlimits_len: rlimits.len() as u32,
+            groups_len: groups.len() as u32,
+            uid: rights.uid.unwrap_or(0),
+            gid: rights.gid.unwrap_or(0),
+            umask: rights.umask.unwrap_or(0),
+            nice: rights.nice.unwrap_or(0),
         };
         let mut out = RawSpawned { pid: 0, stage: 0, start_ticks: 0 };
         // SAFETY: all strings and lists outlive the call and end in NUL (header, velos_spawn, "in-parameters").

@@ -3,7 +3,7 @@
 use std::os::fd::RawFd;
 use std::path::Path;
 
-use crate::Errno;
+use crate::{Errno, Rights};
 
 /// One of the two output streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,8 @@ pub struct SpawnSpec<'a> {
     pub cwd: Option<&'a [u8]>,
     /// Token of the capture for both output streams; 0: /dev/null.
     pub capture: u64,
+    /// As whom, and what it may use.
+    pub rights: Rights,
 }
 
 /// A process that was started.

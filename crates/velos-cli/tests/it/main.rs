@@ -13,6 +13,7 @@ mod fault_disk;
 mod fault_fds;
 mod fault_kill;
 mod fault_processes;
+mod identity;
 mod ipc_abuse;
 mod lifecycle;
 mod logs;
