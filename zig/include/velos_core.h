@@ -49,6 +49,7 @@ extern "C" {
 #define VELOS_EVENT_FILE_DONE 11u      /* token: as given to velos_file_*. code: 0 or -errno. */
 #define VELOS_EVENT_SIGNAL 12u         /* code: signal number. value: sender's pid or 0. */
 #define VELOS_EVENT_WOKEN 13u          /* velos_reactor_wake was called. */
+#define VELOS_EVENT_FD_READY 14u       /* token: the tag of velos_fd_watch. There is something to read, or the other end is gone. */
 
 /* VelosEvent.flags */
 #define VELOS_EXIT_SIGNALED 0x1u       /* code is a signal, not an exit code */
@@ -241,6 +242,13 @@ int32_t velos_file_append(VelosReactor *reactor, const char *path, const uint8_t
 int32_t velos_file_remove(VelosReactor *reactor, const char *path);
 /* How long the operation that the writer thread is busy with has lasted, in ns; 0 when it is idle. */
 uint64_t velos_writer_stall_ns(VelosReactor *reactor);
+
+/* ---- other descriptors ---------------------------------------------------------------------- */
+
+/* Tell with FD_READY, again and again, while there is something to read on a descriptor of the caller's that does not
+ * wait. An event that is on its way when the descriptor is forgotten still comes. */
+int32_t velos_fd_watch(VelosReactor *reactor, int32_t fd, uint32_t tag);
+void velos_fd_forget(VelosReactor *reactor, int32_t fd);
 
 /* ---- memory --------------------------------------------------------------------------------- */
 

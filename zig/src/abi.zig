@@ -20,6 +20,7 @@ pub const Kind = enum(u32) {
     file_done = header.VELOS_EVENT_FILE_DONE,
     signal = header.VELOS_EVENT_SIGNAL,
     woken = header.VELOS_EVENT_WOKEN,
+    fd_ready = header.VELOS_EVENT_FD_READY,
 };
 
 pub const flag = struct {

@@ -6,6 +6,7 @@ const sys = @import("sys.zig");
 const files = @import("files.zig");
 const sample = @import("sample.zig");
 const Reactor = @import("reactor.zig").Reactor;
+const Source = @import("source.zig").Source;
 
 pub const panic = @import("panic.zig").handler;
 
@@ -122,6 +123,17 @@ fn submit(reactor: *Reactor, job: files.Job) i32 {
 
 fn slice(data: ?[*]const u8, len: u64) []const u8 {
     return if (data) |first| first[0..len] else &.{};
+}
+
+export fn velos_fd_watch(reactor: *Reactor, fd: i32, tag: u32) i32 {
+    reactor.assert_thread();
+    const source: Source = .{ .kind = .foreign, .generation = 0, .index = tag };
+    return reactor.poller.add(fd, .{ .read = true }, @bitCast(source));
+}
+
+export fn velos_fd_forget(reactor: *Reactor, fd: i32) void {
+    reactor.assert_thread();
+    reactor.poller.remove(fd);
 }
 
 export fn velos_rest() void {

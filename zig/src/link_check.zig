@@ -9,7 +9,8 @@ const names = .{
     "velos_sample",          "velos_capture_open",  "velos_capture_fd",      "velos_capture_rotate",
     "velos_capture_flush",   "velos_capture_close", "velos_capture_stats",   "velos_file_put",
     "velos_file_append",     "velos_file_remove",   "velos_writer_stall_ns", "velos_ipc_listen",
-    "velos_ipc_send",        "velos_ipc_close",     "velos_rest",
+    "velos_ipc_send",        "velos_ipc_close",     "velos_rest",            "velos_fd_watch",
+    "velos_fd_forget",
 };
 
 pub fn main() void {

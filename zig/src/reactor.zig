@@ -99,6 +99,7 @@ pub const Reactor = struct {
             .listener => self.ipc.on_listener(now_ns),
             .client => self.ipc.on_client(source.index, source.generation, ready, now_ns),
             .process => self.processes.on_ready(source.index, source.generation, now_ns),
+            .foreign => self.events.push(.{ .kind = .fd_ready, .token = source.index }),
             .stream => unreachable, // the writer's poller has the streams
         }
     }

@@ -229,6 +229,15 @@ pub(crate) struct Start {
     /// Add it to the list without starting it
     #[arg(long)]
     pub(crate) no_autostart: bool,
+    /// Restart it when files in its folder change, or in these paths
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = ".", require_equals = true)]
+    pub(crate) watch: Vec<String>,
+    /// Do not watch these (lines of a gitignore file)
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) ignore_watch: Vec<String>,
+    /// Quiet time after a change before the restart [default: 200ms]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) watch_delay: Option<String>,
     /// Exit codes after which it stays stopped
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     pub(crate) stop_exit_codes: Vec<i32>,
@@ -272,6 +281,7 @@ impl Start {
             || self.instances != 1
             || self.no_autorestart
             || self.no_autostart
+            || !self.watch.is_empty()
             || self.max_restarts.is_some()
             || !(self.stop_exit_codes.is_empty() && self.args.is_empty())
     }

@@ -48,6 +48,7 @@ impl Control {
             how => how,
         };
         self.handover.how = how;
+        self.watch.is_stale = true;
         self.handover.fifos.clear();
         self.note(None, What::DaemonStarted { how, adopted });
     }

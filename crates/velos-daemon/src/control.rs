@@ -20,6 +20,7 @@ use crate::state_file::{self, Saved};
 use crate::timers::Timers;
 use crate::upgrade::Upgrade;
 use crate::usage::UsageCache;
+use crate::watch::{self, Watch};
 
 /// Pause between two writes of the table while it keeps changing, ns.
 const SAVE_PAUSE_NS: u64 = 20_000_000;
@@ -48,6 +49,7 @@ pub(crate) struct Control {
     pub(crate) identity: Identity,
     pub(crate) handover: Handover,
     pub(crate) timers: Timers,
+    pub(crate) watch: Watch,
     pub(crate) flushes: BTreeMap<u64, crate::serve::Flushing>,
     pub(crate) next_request: u64,
     pub(crate) inputs: Vec<Input>,
@@ -137,6 +139,7 @@ impl Control {
             reaped: handover.reaped.iter().map(|reaped| (reaped.pid, *reaped)).collect(),
             handover,
             timers: Timers::default(),
+            watch: Watch::default(),
             flushes: BTreeMap::new(),
             next_request: 1,
             inputs: Vec::new(),
@@ -228,6 +231,8 @@ impl Control {
             Happened::FileDone { request, errno } => self.flushed(request, errno),
             Happened::Signal { number: 1 } => {}
             Happened::Signal { number } => self.shutdown_by_signal(number),
+            Happened::FdReady { tag: watch::TAG } => self.files_changed(),
+            Happened::FdReady { .. } => {}
             Happened::Nothing => {}
         }
     }
@@ -303,6 +308,7 @@ impl Control {
     }
 
     pub(crate) fn mark_dirty(&mut self) {
+        self.watch.is_stale = true;
         self.save.dirty = true;
         let at = velos_ffi::now_ns() + DURABLE_AFTER_NS;
         self.save.durable_at_ns.get_or_insert(at);
@@ -465,6 +471,7 @@ enum Happened {
     ClientDrained { client: u64 },
     FileDone { request: u64, errno: i32 },
     Signal { number: i32 },
+    FdReady { tag: u32 },
     Nothing,
 }
 
@@ -494,6 +501,7 @@ impl From<Event<'_>> for Happened {
                 Happened::FileDone { request: token, errno: errno_of(result) }
             }
             Event::Signal { number, .. } => Happened::Signal { number },
+            Event::FdReady { tag } => Happened::FdReady { tag },
             Event::IpcFrame { .. } | Event::Rotated { .. } | Event::Woken | Event::Unknown { .. } => {
                 Happened::Nothing
             }

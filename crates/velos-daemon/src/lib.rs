@@ -28,6 +28,7 @@ mod update;
 mod upgrade;
 mod usage;
 mod view;
+mod watch;
 
 use std::path::PathBuf;
 

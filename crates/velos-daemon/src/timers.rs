@@ -46,6 +46,7 @@ impl Control {
     /// Look at what is due.
     pub(crate) fn tick(&mut self) {
         self.watch_memory();
+        self.follow_watches();
         self.follow_schedules();
     }
 

@@ -49,6 +49,11 @@ pub enum Event<'a> {
     FileDone { token: u64, result: Result<(), Errno> },
     /// A signal came.
     Signal { number: i32, sender: i32 },
+    /// Something can be read from a descriptor that is watched, or its other end is gone.
+    FdReady {
+        /// As given to `fd_watch`.
+        tag: u32,
+    },
     /// Somebody called wake.
     Woken,
     /// Of a newer library.
@@ -103,6 +108,7 @@ impl<'a> Event<'a> {
             sys::EVENT_FILE_DONE => Event::FileDone { token, result: result(raw.code) },
             sys::EVENT_SIGNAL => Event::Signal { number: raw.code, sender: raw.value as i32 },
             sys::EVENT_WOKEN => Event::Woken,
+            sys::EVENT_FD_READY => Event::FdReady { tag: token as u32 },
             kind => Event::Unknown { kind },
         }
     }

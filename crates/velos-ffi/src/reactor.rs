@@ -296,6 +296,18 @@ impl Reactor {
         unsafe { sys::velos_writer_stall_ns(self.raw.as_ptr()) }
     }
 
+    /// Tell with `FdReady` while there is something to read on a descriptor of ours that does not wait.
+    pub fn fd_watch(&mut self, fd: RawFd, tag: u32) -> Result<(), Errno> {
+        // SAFETY: no pointers but the reactor, which is alive until drop.
+        check(unsafe { sys::velos_fd_watch(self.raw.as_ptr(), fd, tag) }).map(|_| ())
+    }
+
+    /// The opposite, before the descriptor is closed.
+    pub fn fd_forget(&mut self, fd: RawFd) {
+        // SAFETY: no pointers but the reactor, which is alive until drop.
+        unsafe { sys::velos_fd_forget(self.raw.as_ptr(), fd) }
+    }
+
     /// Accept clients on a listening socket, which stays the caller's.
     pub fn ipc_listen(&mut self, fd: RawFd) -> Result<(), Errno> {
         // SAFETY: no pointers but the reactor, which is alive until drop.

@@ -17,6 +17,7 @@ pub(crate) const EVENT_IPC_DRAINED: u32 = 10;
 pub(crate) const EVENT_FILE_DONE: u32 = 11;
 pub(crate) const EVENT_SIGNAL: u32 = 12;
 pub(crate) const EVENT_WOKEN: u32 = 13;
+pub(crate) const EVENT_FD_READY: u32 = 14;
 
 pub(crate) const EXIT_SIGNALED: u32 = 0x1;
 pub(crate) const EXIT_CORE: u32 = 0x2;
@@ -200,6 +201,8 @@ unsafe extern "C" {
     ) -> i32;
     pub(crate) fn velos_file_remove(r: *mut RawReactor, path: *const c_char) -> i32;
     pub(crate) fn velos_writer_stall_ns(r: *mut RawReactor) -> u64;
+    pub(crate) fn velos_fd_watch(r: *mut RawReactor, fd: i32, tag: u32) -> i32;
+    pub(crate) fn velos_fd_forget(r: *mut RawReactor, fd: i32);
     pub(crate) safe fn velos_rest();
     pub(crate) fn velos_ipc_listen(r: *mut RawReactor, fd: i32) -> i32;
     pub(crate) fn velos_ipc_send(r: *mut RawReactor, client: u64, data: *const u8, len: u64) -> i32;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use velos_core::app::{AppSpec, CronFields, CronSpec, LogSpec};
+use velos_core::app::{AppSpec, CronFields, CronSpec, LogSpec, WatchSpec};
 use velos_core::error::ErrorReply;
 use velos_core::name::{AppName, NAME_BYTES_MAX};
 use velos_core::policy::{RestartPolicy, StopPolicy};
@@ -110,6 +110,7 @@ pub(crate) fn declare(
         env_declared: shared.declared.iter().map(|(key, _)| key.clone()).collect(),
         instances: start.instances,
         no_autostart: start.no_autostart,
+        watch: watch_spec(start, &shared.cwd)?,
         restart: shared.restart.clone(),
         stop: shared.stop.clone(),
         logs: LogSpec { out: log(&start.output), err: log(&start.error), ..LogSpec::default() },
@@ -187,6 +188,27 @@ fn cron(start: &Start) -> Result<Option<CronSpec>, ErrorReply> {
     let Some(expression) = &start.cron_restart else { return Ok(None) };
     CronFields::parse(expression).map_err(|error| usage(format!("--cron-restart: {error}")))?;
     Ok(Some(CronSpec { expression: expression.clone(), timezone: None }))
+}
+
+fn watch_spec(start: &Start, cwd: &Path) -> Result<Option<WatchSpec>, ErrorReply> {
+    if start.watch.is_empty() {
+        return match (start.ignore_watch.is_empty(), &start.watch_delay) {
+            (true, None) => Ok(None),
+            _ => Err(usage("--ignore-watch and --watch-delay need --watch").hint("add --watch")),
+        };
+    }
+    let standard = WatchSpec::default();
+    Ok(Some(WatchSpec {
+        // `cwd/.` and `cwd` are one place.
+        paths: start
+            .watch
+            .iter()
+            .map(|path| cwd.join(path).components().collect::<PathBuf>().into())
+            .collect(),
+        ignore: standard.ignore.iter().chain(&start.ignore_watch).cloned().collect(),
+        debounce_ms: duration("--watch-delay", &start.watch_delay)?.unwrap_or(standard.debounce_ms),
+        ..standard
+    }))
 }
 
 fn stop_policy(start: &Start) -> Result<StopPolicy, ErrorReply> {

@@ -25,6 +25,7 @@ mod reload;
 mod selectors;
 mod start_errors;
 mod upgrade;
+mod watch;
 
 use velos_testkit::TestEnv;
 
