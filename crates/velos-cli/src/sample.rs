@@ -27,6 +27,8 @@ fn online(id: u32, name: &str, slot: u32) -> InstanceSummary {
         exit: None,
         spawn_failure: None,
         next_try_ms: None,
+        waits_for: None,
+        healthy: None,
         dropped_lines: 0,
         log_errno: None,
         out_log: "/home/alice/.velos/logs/x-out.log".into(),

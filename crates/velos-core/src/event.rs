@@ -131,6 +131,13 @@ pub enum Cause {
         /// What it may use, bytes.
         limit: u64,
     },
+    /// It waits for dependencies.
+    DependenciesMissing {
+        /// The first: "db to be online".
+        first: String,
+    },
+    /// Its dependencies have come far enough.
+    DependenciesMet,
     /// Its schedule said so.
     Schedule,
     /// A new process took the place of the old one.

@@ -38,6 +38,8 @@ pub enum Phase {
     Stopping,
     /// No process; a restart is due at a known time.
     Backoff,
+    /// No process; it is started when its dependencies have come far enough.
+    Waiting,
     /// No process; it failed too often and is not tried again.
     Errored,
 }
@@ -51,6 +53,7 @@ impl Phase {
             Phase::Online => "online",
             Phase::Stopping => "stopping",
             Phase::Backoff => "waiting restart",
+            Phase::Waiting => "waiting",
             Phase::Errored => "errored",
         }
     }

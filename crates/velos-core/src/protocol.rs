@@ -236,6 +236,12 @@ pub struct InstanceSummary {
     /// Next automatic start, wall clock, milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_try_ms: Option<i64>,
+    /// What it waits for: "db to be online".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
+    /// Whether its health check passes; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy: Option<bool>,
     /// Lines of output that could not be written.
     #[serde(default)]
     pub dropped_lines: u64,

@@ -1,6 +1,6 @@
 //! What clients see of an instance.
 
-use velos_core::instance::InstanceId;
+use velos_core::instance::{InstanceId, Phase};
 use velos_core::protocol::{HelloReply, InstanceInfo, InstanceSummary, PROTOCOL_VERSION, WhyInstance};
 use velos_core::raw_string::RawString;
 use velos_core::selector::{self, Candidate};
@@ -88,6 +88,8 @@ impl Control {
             exit: instance.exit,
             spawn_failure: instance.spawn_failure,
             next_try_ms: instance.next_try.map(|(_, wall_ms)| wall_ms),
+            waits_for: instance.waits_for.clone().filter(|_| instance.phase == Phase::Waiting),
+            healthy: instance.healthy.filter(|_| instance.identity.is_some()),
             dropped_lines,
             log_errno,
             out_log: paths.out_log.into(),

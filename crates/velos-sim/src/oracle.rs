@@ -35,13 +35,13 @@ pub(crate) fn check(
     for instance in supervisor.instances() {
         let alive = leaders.contains_key(&instance.id);
         match instance.phase {
-            Phase::Stopped | Phase::Errored | Phase::Backoff if alive => {
+            Phase::Stopped | Phase::Errored | Phase::Backoff | Phase::Waiting if alive => {
                 return Err(format!(
                     "instance {} is {:?} and its process is alive",
                     instance.id.0, instance.phase
                 ));
             }
-            Phase::Backoff if instance.goal == Goal::Down => {
+            Phase::Backoff | Phase::Waiting if instance.goal == Goal::Down => {
                 return Err(format!("instance {} waits for a restart that nobody wants", instance.id.0));
             }
             Phase::Backoff | Phase::Stopping if instance.deadline_ns.is_none() => {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use velos_core::app::{AppSpec, CronSpec, Kind};
+use velos_core::app::{AppSpec, Condition, CronSpec, Dependency, Kind, Propagate};
 use velos_core::instance::{Exit, InstanceId, Phase, SpawnFailure, SpawnStage, Token};
 use velos_core::name::AppName;
 use velos_core::policy::{ReadinessPolicy, RestartPolicy, StopPolicy};
@@ -196,17 +196,29 @@ impl World {
                 self.give(input)?;
             }
         }
-        let restless = self
-            .supervisor
-            .instances()
-            .find(|instance| !matches!(instance.phase, Phase::Stopped | Phase::Online | Phase::Errored));
+        let rests = |instance: &velos_supervisor::Instance| match instance.phase {
+            Phase::Stopped | Phase::Online | Phase::Errored => true,
+            Phase::Waiting => instance.waits_in_vain,
+            _ => false,
+        };
+        let restless = self.supervisor.instances().find(|instance| !rests(instance));
         if let Some(instance) = restless {
-            return Err(format!("instance {} never comes to rest: {:?}", instance.id.0, instance.phase));
+            let all: Vec<String> = self.supervisor.instances().map(|one| self.describe(one)).collect();
+            return Err(format!("instance {} never comes to rest: {}", instance.id.0, all.join("; ")));
         }
         match self.tickets.first() {
-            Some(ticket) => Err(format!("request {ticket} was never answered")),
+            Some(ticket) => {
+                let all: Vec<String> = self.supervisor.instances().map(|one| self.describe(one)).collect();
+                Err(format!("request {ticket} was never answered: {}", all.join("; ")))
+            }
             None => Ok(()),
         }
+    }
+
+    fn describe(&self, one: &velos_supervisor::Instance) -> String {
+        let name = self.supervisor.app_of(one.id).map_or("", |app| app.spec.name.as_str());
+        let waits = one.waits_for.as_deref().map(|what| format!(" waits for {what}")).unwrap_or_default();
+        format!("{} {name} {:?} {:?}{waits}", one.id.0, one.phase, one.goal)
     }
 
     fn ask(&mut self, command: Command) -> Result<(), String> {
@@ -234,7 +246,9 @@ impl World {
     }
 
     fn some_app(&mut self) -> AppSpec {
-        let name = format!("app{}", self.random.below(4));
+        let number = self.random.below(4);
+        let name = format!("app{number}");
+        let depends_on = self.some_dependencies(number);
         let restart = RestartPolicy {
             autorestart: self.random.chance(900),
             max_restarts: self.random.below(5) as u32,
@@ -250,6 +264,12 @@ impl World {
         AppSpec {
             kind: if is_task { Kind::Task } else { Kind::Service },
             schedule: (is_task && self.random.chance(500)).then_some(cron),
+            depends_on,
+            propagate: match self.random.below(if self.reloads { 4 } else { 1 }) {
+                1 => Propagate::Restart,
+                2 => Propagate::Stop,
+                _ => Propagate::None,
+            },
             instances: 1 + self.random.below(3) as u32,
             restart,
             stop: StopPolicy { treekill: self.random.chance(800), ..StopPolicy::default() },
@@ -262,8 +282,24 @@ impl World {
         }
     }
 
+    /// On apps with lower numbers, so that there is no circle.
+    fn some_dependencies(&mut self, number: u64) -> Vec<Dependency> {
+        if !self.reloads || number == 0 || !self.random.chance(400) {
+            return Vec::new();
+        }
+        let app = AppName::new(format!("app{}", self.random.below(number)))
+            .unwrap_or_else(|error| unreachable!("{error}"));
+        let condition = match self.random.below(3) {
+            0 => Condition::Completed,
+            1 => Condition::Healthy,
+            _ => Condition::Started,
+        };
+        vec![Dependency { app, condition }]
+    }
+
     /// What processes do by themselves.
     fn live(&mut self) {
+        let is_calm = self.weather.command == 0;
         let tokens: Vec<u64> = self.processes.keys().copied().collect();
         for token in tokens {
             let (crash, ready) =
@@ -272,10 +308,16 @@ impl World {
             let Some(process) = self.processes.get(&token) else { continue };
             if process.leader_alive && crash {
                 self.end_leader(token, code);
+            } else if process.leader_alive && is_calm && self.is_task(process.instance) {
+                self.end_leader(token, Exit::Code(0));
             } else if process.leader_alive && ready && self.is_launching(process.instance) {
                 self.pending.push_back(Input::Ready { token: Token(token) });
             }
         }
+    }
+
+    fn is_task(&self, id: InstanceId) -> bool {
+        self.supervisor.app_of(id).is_some_and(|app| app.spec.kind == Kind::Task)
     }
 
     fn is_launching(&self, id: InstanceId) -> bool {

@@ -62,6 +62,7 @@ impl Supervisor {
     fn add(&mut self, now: Now, ticket: Ticket, by: &str, specs: Vec<AppSpec>, out: &mut Effects) {
         let mut ids = Vec::new();
         let mut refused = Vec::new();
+        let cycle = self.refuse_cycle(&specs);
         for spec in specs {
             let name = spec.name.as_str().to_owned();
             let refusal = if self.shutting_down {
@@ -70,7 +71,7 @@ impl Supervisor {
                         .hint("try again in a moment"),
                 )
             } else {
-                self.refuse_name(&name)
+                cycle.clone().filter(|_| !spec.depends_on.is_empty()).or_else(|| self.refuse_name(&name))
             };
             match refusal {
                 Some(error) => refused.push(Refusal { name, error }),
@@ -172,7 +173,7 @@ impl Supervisor {
         }
         instance.goal = Goal::Up;
         match instance.phase {
-            Phase::Stopped | Phase::Errored | Phase::Backoff => {
+            Phase::Stopped | Phase::Errored | Phase::Backoff | Phase::Waiting => {
                 instance.unstable = 0;
                 self.clean_then_launch(now, id, cause, out);
             }
@@ -191,7 +192,7 @@ impl Supervisor {
         }
     }
 
-    fn want_restart(&mut self, now: Now, id: InstanceId, cause: Cause, out: &mut Effects) {
+    pub(crate) fn want_restart(&mut self, now: Now, id: InstanceId, cause: Cause, out: &mut Effects) {
         let Some(instance) = self.instances.get_mut(&id) else { return };
         if self.shutting_down || instance.deleting {
             return;
@@ -199,7 +200,9 @@ impl Supervisor {
         instance.goal = Goal::Up;
         instance.unstable = 0;
         match instance.phase {
-            Phase::Stopped | Phase::Errored | Phase::Backoff => self.clean_then_launch(now, id, cause, out),
+            Phase::Stopped | Phase::Errored | Phase::Backoff | Phase::Waiting => {
+                self.clean_then_launch(now, id, cause, out)
+            }
             Phase::Launching | Phase::Online => {
                 instance.restarts += 1;
                 self.begin_stop(now, id, cause, true, out);
@@ -214,6 +217,7 @@ impl Supervisor {
         let Some(instance) = self.instances.get_mut(&id) else { return };
         instance.goal = Goal::Down;
         instance.stopped_by_command = true;
+        instance.waits_in_vain = false;
         match instance.phase {
             Phase::Stopped | Phase::Errored if instance.leftovers => {
                 self.begin_stop(now, id, cause, true, out)
@@ -226,7 +230,9 @@ impl Supervisor {
                     self.tickets.unchanged(ticket, outcome);
                 }
             }
-            Phase::Errored | Phase::Backoff => self.transition(now, id, Phase::Stopped, cause, out),
+            Phase::Errored | Phase::Backoff | Phase::Waiting => {
+                self.transition(now, id, Phase::Stopped, cause, out)
+            }
             Phase::Launching | Phase::Online => self.begin_stop(now, id, cause, true, out),
             // `Spawned` finds the goal Down; a stop under way goes on.
             Phase::Starting | Phase::Stopping => instance.commanded = true,

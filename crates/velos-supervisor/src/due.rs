@@ -32,7 +32,7 @@ impl Supervisor {
             return;
         }
         match instance.phase {
-            Phase::Stopped | Phase::Errored | Phase::Backoff => {
+            Phase::Stopped | Phase::Errored | Phase::Backoff | Phase::Waiting => {
                 instance.goal = Goal::Up;
                 instance.unstable = 0;
                 self.clean_then_launch(now, id, Cause::Schedule, out);

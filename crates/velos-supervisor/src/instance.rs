@@ -57,6 +57,15 @@ pub struct Instance {
     pub leftovers: bool,
     /// The stop under way was a command (else it cleans up before an automatic restart).
     pub commanded: bool,
+    /// What it waits for, while it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
+    /// Nothing that is under way will end that wait.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits_in_vain: bool,
+    /// Whether its health check passes; none without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healthy: Option<bool>,
     /// People stopped it: nothing but people starts it again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stopped_by_command: bool,
@@ -66,6 +75,15 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Whether it will become online, or come to rest, without anybody's doing.
+    pub(crate) fn is_on_its_way(&self) -> bool {
+        match self.phase {
+            Phase::Starting | Phase::Launching | Phase::Stopping => true,
+            Phase::Waiting => !self.waits_in_vain,
+            Phase::Stopped | Phase::Online | Phase::Backoff | Phase::Errored => false,
+        }
+    }
+
     pub(crate) fn new(id: InstanceId, app: AppId, slot: u32, created_ms: i64) -> Self {
         Self {
             id,
@@ -87,6 +105,9 @@ impl Instance {
             deleting: false,
             leftovers: false,
             commanded: false,
+            waits_for: None,
+            waits_in_vain: false,
+            healthy: None,
             stopped_by_command: false,
             stands_in_for: None,
         }

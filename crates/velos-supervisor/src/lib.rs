@@ -6,6 +6,7 @@
 //! on tickets; each gets exactly one reply, when what it asked for has come about or cannot any more.
 
 mod commands;
+mod depend;
 mod due;
 mod effect;
 mod input;
@@ -73,6 +74,7 @@ impl Supervisor {
             Input::Note { instance, what } => self.record(now, instance, what, out),
             Input::Deadline => {}
         }
+        self.follow_dependencies(now, out);
         self.advance_reloads(now, out);
         self.settle_tickets(out);
         self.finish_shutdown(out);

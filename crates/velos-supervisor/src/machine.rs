@@ -116,7 +116,7 @@ impl Supervisor {
                     }
                 }
             }
-            Phase::Stopped | Phase::Backoff | Phase::Errored => self.stale_inputs += 1,
+            Phase::Stopped | Phase::Backoff | Phase::Waiting | Phase::Errored => self.stale_inputs += 1,
         }
     }
 
@@ -163,7 +163,7 @@ impl Supervisor {
                 self.record(now, Some(id), What::Killed { rounds }, out);
             }
             Phase::Backoff => self.launch(now, id, Cause::BackoffOver, out),
-            Phase::Stopped | Phase::Starting | Phase::Online | Phase::Errored => {}
+            Phase::Stopped | Phase::Starting | Phase::Online | Phase::Waiting | Phase::Errored => {}
         }
     }
 
@@ -179,6 +179,17 @@ impl Supervisor {
     }
 
     fn launch(&mut self, now: Now, id: InstanceId, cause: Cause, out: &mut Effects) {
+        let Some(blocker) = self.blocker(id) else { return self.launch_now(now, id, cause, out) };
+        if let Some(instance) = self.instances.get_mut(&id) {
+            instance.stopped_by_command = false;
+            instance.waits_for = Some(blocker.text.clone());
+            instance.waits_in_vain = false;
+        }
+        self.transition(now, id, Phase::Waiting, Cause::DependenciesMissing { first: blocker.text }, out);
+    }
+
+    pub(crate) fn launch_now(&mut self, now: Now, id: InstanceId, cause: Cause, out: &mut Effects) {
+        let has_check = self.app_of(id).is_some_and(|app| app.spec.health.is_some());
         let token = Token(self.next_token);
         let Some(instance) = self.instances.get_mut(&id) else { return };
         self.next_token += 1;
@@ -186,6 +197,9 @@ impl Supervisor {
         instance.next_try = None;
         instance.kill_rounds = 0;
         instance.stopped_by_command = false;
+        instance.waits_for = None;
+        instance.waits_in_vain = false;
+        instance.healthy = has_check.then_some(false);
         self.transition(now, id, Phase::Starting, cause, out);
         out.push(Effect::Spawn { token, instance: id });
         out.push(Effect::Persist);

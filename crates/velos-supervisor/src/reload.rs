@@ -105,17 +105,17 @@ impl Supervisor {
                 }
                 Stage::Retiring { new } if self.instances.contains_key(&new) => return true,
                 Stage::Retiring { .. } => reload.stage = Stage::Next,
-                Stage::Starting { id } => match self.instances.get(&id).map(|instance| instance.phase) {
-                    Some(Phase::Online) => {
+                Stage::Starting { id } => match self.instances.get(&id) {
+                    None => reload.stage = Stage::Next,
+                    Some(instance) if instance.phase == Phase::Online => {
                         self.answer(reload.ticket, id, Ok(()));
                         reload.stage = Stage::Next;
                     }
-                    Some(Phase::Starting | Phase::Launching | Phase::Stopping) => return true,
-                    Some(Phase::Stopped | Phase::Errored | Phase::Backoff) => {
+                    Some(instance) if instance.is_on_its_way() => return true,
+                    Some(_) => {
                         self.refuse_rest(reload, id, "it could not be started");
                         return false;
                     }
-                    None => reload.stage = Stage::Next,
                 },
             }
         }
@@ -168,7 +168,7 @@ impl Supervisor {
         instance.goal = Goal::Down;
         match instance.phase {
             Phase::Launching | Phase::Online => self.begin_stop(now, new, Cause::Reloaded, true, out),
-            Phase::Backoff | Phase::Errored => {
+            Phase::Backoff | Phase::Waiting | Phase::Errored => {
                 self.transition(now, new, Phase::Stopped, Cause::Reloaded, out)
             }
             Phase::Starting | Phase::Stopping => instance.commanded = true,

@@ -97,11 +97,21 @@ fn verdict(verb: Verb, instance: &Instance) -> Option<Result<(), String>> {
         (Verb::Start | Verb::Restart, Phase::Stopped | Phase::Errored | Phase::Backoff) => {
             Some(Err(why_not(instance)))
         }
-        (Verb::Start | Verb::Restart, Phase::Starting | Phase::Launching | Phase::Stopping) => None,
+        (Verb::Start | Verb::Restart, Phase::Waiting) if instance.waits_in_vain => {
+            let what = instance.waits_for.as_deref().unwrap_or("a dependency");
+            Some(Err(format!(
+                "it waits for {what}, and nothing starts that; it goes on by itself when that happens"
+            )))
+        }
+        (
+            Verb::Start | Verb::Restart,
+            Phase::Waiting | Phase::Starting | Phase::Launching | Phase::Stopping,
+        ) => None,
         (Verb::Stop | Verb::Shutdown, Phase::Stopped | Phase::Errored) => Some(Ok(())),
-        (Verb::Stop, Phase::Starting | Phase::Launching | Phase::Online | Phase::Backoff)
-            if instance.goal == velos_core::instance::Goal::Up =>
-        {
+        (
+            Verb::Stop,
+            Phase::Starting | Phase::Launching | Phase::Online | Phase::Backoff | Phase::Waiting,
+        ) if instance.goal == velos_core::instance::Goal::Up => {
             Some(Err("it was started again meanwhile".to_owned()))
         }
         // A reload answers for itself.

@@ -123,6 +123,8 @@ pub(crate) fn reason(cause: &Cause) -> String {
             velos_core::units::short_bytes(*bytes),
             velos_core::units::short_bytes(*limit)
         ),
+        Cause::DependenciesMissing { first } => format!("it waits for {first}"),
+        Cause::DependenciesMet => "its dependencies are there".to_owned(),
         Cause::Schedule => "its schedule".to_owned(),
         Cause::Reloaded => "a new process took over".to_owned(),
         Cause::Adopted => "a new daemon goes on with it".to_owned(),

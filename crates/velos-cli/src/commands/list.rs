@@ -48,7 +48,7 @@ fn row(one: &InstanceSummary) -> Vec<Cell> {
         Phase::Online => "32",
         Phase::Errored => "31",
         Phase::Stopped => "2",
-        Phase::Starting | Phase::Launching | Phase::Stopping | Phase::Backoff => "33",
+        Phase::Starting | Phase::Launching | Phase::Stopping | Phase::Backoff | Phase::Waiting => "33",
     };
     vec![
         Cell::new(one.id.0.to_string()),

@@ -87,6 +87,12 @@ fn next(why: &WhyInstance, clock: &Clock) -> String {
             format!("it runs{uptime}; if it ends it is started again")
         }
         (Phase::Online, _) => "it runs; if it ends it stays stopped".to_owned(),
+        (Phase::Waiting, _) => {
+            format!(
+                "it starts as soon as it can; it waits for {}",
+                one.waits_for.as_deref().unwrap_or("a dependency")
+            )
+        }
         (Phase::Errored, _) => format!("nothing: it was given up; `velos start {typed}` tries again"),
         (Phase::Stopped, _) => format!("nothing; `velos start {typed}` starts it"),
         (Phase::Starting | Phase::Launching, _) => "it becomes online once it is ready".to_owned(),

@@ -9,6 +9,7 @@ mod commands;
 mod config_apply;
 mod config_files;
 mod daemon_start;
+mod depends;
 mod fault_disk;
 mod fault_fds;
 mod fault_kill;
