@@ -67,6 +67,14 @@ pub enum What {
         /// Processes taken over.
         adopted: u32,
     },
+    /// Its health check passes now, or failed too often.
+    Health {
+        /// Which.
+        healthy: bool,
+        /// Why it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// An upgrade was refused or failed.
     UpgradeFailed {
         /// Why.
@@ -138,6 +146,11 @@ pub enum Cause {
     },
     /// Its dependencies have come far enough.
     DependenciesMet,
+    /// Its health check failed too often.
+    Unhealthy {
+        /// Why the last one failed.
+        reason: String,
+    },
     /// Its schedule said so.
     Schedule,
     /// A new process took the place of the old one.

@@ -12,6 +12,7 @@ use velos_supervisor::{Effects, Input, Now, Supervisor};
 use crate::boot::{EXIT_CANNOT_BEGIN, Starter, complain};
 use crate::clients::Clients;
 use crate::handover::Handover;
+use crate::health::{self, Health};
 use crate::held::{Answer, Held};
 use crate::home::{self, Home};
 use crate::journal_log::JournalLog;
@@ -49,6 +50,7 @@ pub(crate) struct Control {
     pub(crate) identity: Identity,
     pub(crate) handover: Handover,
     pub(crate) timers: Timers,
+    pub(crate) health: Health,
     pub(crate) watch: Watch,
     pub(crate) flushes: BTreeMap<u64, crate::serve::Flushing>,
     pub(crate) next_request: u64,
@@ -139,6 +141,7 @@ impl Control {
             reaped: handover.reaped.iter().map(|reaped| (reaped.pid, *reaped)).collect(),
             handover,
             timers: Timers::default(),
+            health: Health::default(),
             watch: Watch::default(),
             flushes: BTreeMap::new(),
             next_request: 1,
@@ -231,6 +234,7 @@ impl Control {
             Happened::FileDone { request, errno } => self.flushed(request, errno),
             Happened::Signal { number: 1 } => {}
             Happened::Signal { number } => self.shutdown_by_signal(number),
+            Happened::FdReady { tag: health::TAG } => self.probes_ended(),
             Happened::FdReady { tag: watch::TAG } => self.files_changed(),
             Happened::FdReady { .. } => {}
             Happened::Nothing => {}
@@ -404,6 +408,7 @@ impl Control {
         [
             self.supervisor.next_deadline(),
             self.timers.deadline(),
+            self.health.deadline(),
             save,
             held,
             self.rest_at_ns,

@@ -129,7 +129,7 @@ impl Control {
         if instance.token != Some(token) {
             return;
         }
-        let environment = environment(&app.spec, token, id, instance.slot, self.home.root());
+        let Some(environment) = self.environment_of(id) else { return };
         let spec = SpawnSpec {
             program: app.spec.program.as_bytes(),
             argv: &app.spec.argv.iter().map(|argument| argument.as_bytes()).collect::<Vec<_>>(),
@@ -181,6 +181,12 @@ impl Control {
             path.push(format!(".{}", instance.slot));
         }
         Some(path.into())
+    }
+
+    /// What the current run of an instance is started with.
+    pub(crate) fn environment_of(&self, id: InstanceId) -> Option<Vec<Vec<u8>>> {
+        let (instance, app) = self.supervisor.instance(id).zip(self.supervisor.app_of(id))?;
+        Some(environment(&app.spec, instance.token?, id, instance.slot, self.home.root()))
     }
 
     fn forget_instance(&mut self, instance: InstanceId) {

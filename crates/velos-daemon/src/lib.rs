@@ -13,6 +13,7 @@ mod control;
 mod effects;
 mod guardian;
 mod handover;
+mod health;
 mod held;
 mod home;
 mod journal_log;

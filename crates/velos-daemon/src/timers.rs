@@ -47,6 +47,7 @@ impl Control {
     pub(crate) fn tick(&mut self) {
         self.watch_memory();
         self.follow_watches();
+        self.check_health();
         self.follow_schedules();
     }
 

@@ -131,7 +131,7 @@ impl Control {
         (dropped, stats.iter().map(|stats| -stats.error).find(|errno| *errno != 0))
     }
 
-    fn stats(&self, id: InstanceId) -> Vec<velos_ffi::CaptureStats> {
+    pub(crate) fn stats(&self, id: InstanceId) -> Vec<velos_ffi::CaptureStats> {
         let Some(capture) = self.captures.get(&id) else { return Vec::new() };
         [Stream::Stdout, Stream::Stderr]
             .into_iter()

@@ -151,12 +151,16 @@ impl World {
         Ok(())
     }
 
-    /// A moment of a schedule, or memory over the limit.
+    /// A moment of a schedule, the result of a health check, or memory over the limit.
     fn some_measure(&mut self) -> Input {
         let instance = InstanceId(self.random.below(6) as u32);
         let token = self.supervisor.instance(instance).and_then(|one| one.token);
         match token.filter(|_| self.random.chance(500)) {
-            Some(token) => Input::OverMemory { token, bytes: self.random.below(2_000) },
+            Some(token) => match self.random.below(3) {
+                0 => Input::OverMemory { token, bytes: self.random.below(2_000) },
+                1 => Input::Healthy { token },
+                _ => Input::Unhealthy { token, reason: "sick".to_owned() },
+            },
             None => Input::ScheduleDue { instance },
         }
     }

@@ -3,7 +3,7 @@
 use velos_core::event::{Cause, What};
 use velos_core::instance::{Goal, InstanceId, Phase, Token};
 
-use crate::{Effects, Now, Supervisor};
+use crate::{Effect, Effects, Now, Supervisor};
 
 /// A run that passes its limit sooner counts as unstable: the limit may be below what the app needs to start. ms.
 const MEMORY_STABLE_MS: u64 = 15_000;
@@ -22,6 +22,31 @@ impl Supervisor {
         let uptime_ms = now.mono_ns.saturating_sub(started) / 1_000_000;
         instance.unstable = if uptime_ms < MEMORY_STABLE_MS { instance.unstable + 1 } else { 0 };
         self.begin_stop(now, id, Cause::MemoryLimit { bytes, limit }, false, out);
+    }
+
+    /// Its health check passes; the first time that is told.
+    pub(crate) fn healthy(&mut self, now: Now, token: Token, out: &mut Effects) {
+        let Some(id) = self.of(token) else { return };
+        let Some(instance) = self.instances.get_mut(&id).filter(|one| one.healthy != Some(true)) else {
+            return;
+        };
+        instance.healthy = Some(true);
+        self.record(now, Some(id), What::Health { healthy: true, reason: None }, out);
+        out.push(Effect::Persist);
+    }
+
+    /// Its health check failed too often: end it and start anew. Each time counts as a short run, so that an app that
+    /// never becomes healthy is given up.
+    pub(crate) fn unhealthy(&mut self, now: Now, token: Token, reason: String, out: &mut Effects) {
+        let Some(id) = self.of(token) else { return };
+        let Some(instance) = self.instances.get_mut(&id) else { return };
+        if instance.phase != Phase::Online || instance.goal != Goal::Up {
+            return;
+        }
+        instance.unstable = if instance.healthy == Some(true) { 1 } else { instance.unstable + 1 };
+        instance.healthy = Some(false);
+        self.record(now, Some(id), What::Health { healthy: false, reason: Some(reason.clone()) }, out);
+        self.begin_stop(now, id, Cause::Unhealthy { reason }, false, out);
     }
 
     /// A moment of its schedule: start it, or start it anew. What people stopped stays stopped.
@@ -53,7 +78,7 @@ impl Supervisor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Command, Effect, Input, Ticket};
+    use crate::{Command, Input, Ticket};
     use velos_core::app::{AppSpec, CronSpec, Kind};
     use velos_core::instance::Exit;
     use velos_core::name::AppName;

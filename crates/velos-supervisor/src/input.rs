@@ -77,6 +77,18 @@ pub enum Input {
         /// Resident memory of the tree, bytes.
         bytes: u64,
     },
+    /// Its health check passes.
+    Healthy {
+        /// Which run.
+        token: Token,
+    },
+    /// Its health check failed as often in a row as it may.
+    Unhealthy {
+        /// Which run.
+        token: Token,
+        /// Why the last one failed.
+        reason: String,
+    },
     /// A moment of the instance's schedule has come.
     ScheduleDue {
         /// Whose.

@@ -70,6 +70,8 @@ impl Supervisor {
             Input::TreeEmpty { token } => self.tree_empty(now, token, out),
             Input::Adopted { token } => self.adopted(now, token, out),
             Input::OverMemory { token, bytes } => self.over_memory(now, token, bytes, out),
+            Input::Healthy { token } => self.healthy(now, token, out),
+            Input::Unhealthy { token, reason } => self.unhealthy(now, token, reason, out),
             Input::ScheduleDue { instance } => self.schedule_due(now, instance, out),
             Input::Note { instance, what } => self.record(now, instance, what, out),
             Input::Deadline => {}

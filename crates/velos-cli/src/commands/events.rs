@@ -90,6 +90,10 @@ pub(crate) fn sentence(event: &Event, clock: &Clock) -> String {
             };
             format!("{how}; {adopted} processes taken over")
         }
+        What::Health { healthy: true, .. } => "healthy".to_owned(),
+        What::Health { healthy: false, reason } => {
+            format!("unhealthy: {}", reason.as_deref().unwrap_or("no reason is known"))
+        }
         What::UpgradeFailed { reason } => format!("upgrade failed: {reason}"),
         What::Note { text } => text.clone(),
     };
@@ -125,6 +129,7 @@ pub(crate) fn reason(cause: &Cause) -> String {
         ),
         Cause::DependenciesMissing { first } => format!("it waits for {first}"),
         Cause::DependenciesMet => "its dependencies are there".to_owned(),
+        Cause::Unhealthy { reason } => format!("its health check failed: {reason}"),
         Cause::Schedule => "its schedule".to_owned(),
         Cause::Reloaded => "a new process took over".to_owned(),
         Cause::Adopted => "a new daemon goes on with it".to_owned(),

@@ -14,6 +14,7 @@ mod fault_disk;
 mod fault_fds;
 mod fault_kill;
 mod fault_processes;
+mod health;
 mod identity;
 mod ipc_abuse;
 mod lifecycle;

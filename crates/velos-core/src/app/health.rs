@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A probe and its rhythm. Readiness waits for the first success; afterwards failures restart the instance.
+/// A probe and its rhythm. The instance is healthy from the first success on; too many failures in a row restart it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthSpec {
     /// What is tried.
