@@ -153,6 +153,8 @@ typedef struct VelosSpawnSpec {
     uint32_t gid;
     uint32_t umask;
     int32_t nice;
+    int32_t channel; /* becomes descriptor 3 of the program; -1: it gets none */
+    int32_t reserved;
 } VelosSpawnSpec;
 
 typedef struct VelosSpawned {

@@ -140,6 +140,8 @@ pub const SpawnSpec = extern struct {
     gid: u32 = 0,
     umask: u32 = 0,
     nice: i32 = 0,
+    channel: i32 = -1,
+    reserved: i32 = 0,
 };
 
 pub const Spawned = extern struct {

@@ -238,6 +238,15 @@ pub(crate) struct Start {
     /// Quiet time after a change before the restart [default: 200ms]
     #[arg(long, value_name = "TIME")]
     pub(crate) watch_delay: Option<String>,
+    /// It is online when it says `ready` over the Node channel, not as soon as it runs
+    #[arg(long)]
+    pub(crate) wait_ready: bool,
+    /// How long to wait for that [default: 3s]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) listen_timeout: Option<String>,
+    /// Ask it to end with the message "shutdown" over the Node channel instead of a signal
+    #[arg(long)]
+    pub(crate) shutdown_with_message: bool,
     /// Exit codes after which it stays stopped
     #[arg(long, value_name = "CODE", value_delimiter = ',')]
     pub(crate) stop_exit_codes: Vec<i32>,
@@ -281,6 +290,9 @@ impl Start {
             || self.instances != 1
             || self.no_autorestart
             || self.no_autostart
+            || self.wait_ready
+            || self.shutdown_with_message
+            || self.listen_timeout.is_some()
             || !self.watch.is_empty()
             || self.max_restarts.is_some()
             || !(self.stop_exit_codes.is_empty() && self.args.is_empty())

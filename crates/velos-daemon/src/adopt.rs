@@ -141,6 +141,9 @@ impl Control {
             .map(|capture| capture.token);
         match self.reactor.adopt(token.0, pid, start_ticks, capture) {
             Ok(()) => {
+                if let Some(id) = self.supervisor.instance_by_token(token) {
+                    self.open_ears_again(id, token);
+                }
                 self.inputs.push(Input::Adopted { token });
                 true
             }

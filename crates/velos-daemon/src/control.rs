@@ -11,6 +11,7 @@ use velos_supervisor::{Effects, Input, Now, Supervisor};
 
 use crate::boot::{EXIT_CANNOT_BEGIN, Starter, complain};
 use crate::clients::Clients;
+use crate::ears::Ears;
 use crate::handover::Handover;
 use crate::health::{self, Health};
 use crate::held::{Answer, Held};
@@ -50,6 +51,7 @@ pub(crate) struct Control {
     pub(crate) identity: Identity,
     pub(crate) handover: Handover,
     pub(crate) timers: Timers,
+    pub(crate) ears: Ears,
     pub(crate) health: Health,
     pub(crate) watch: Watch,
     pub(crate) flushes: BTreeMap<u64, crate::serve::Flushing>,
@@ -141,6 +143,7 @@ impl Control {
             reaped: handover.reaped.iter().map(|reaped| (reaped.pid, *reaped)).collect(),
             handover,
             timers: Timers::default(),
+            ears: Ears::default(),
             health: Health::default(),
             watch: Watch::default(),
             flushes: BTreeMap::new(),
@@ -236,7 +239,7 @@ impl Control {
             Happened::Signal { number } => self.shutdown_by_signal(number),
             Happened::FdReady { tag: health::TAG } => self.probes_ended(),
             Happened::FdReady { tag: watch::TAG } => self.files_changed(),
-            Happened::FdReady { .. } => {}
+            Happened::FdReady { tag } => self.heard(tag),
             Happened::Nothing => {}
         }
     }
@@ -364,6 +367,13 @@ impl Control {
         self.save.held.hold(answer, !dirty, velos_ffi::now_ns());
     }
 
+    /// Nothing more is written by this image: who waits hears now.
+    pub(crate) fn send_all_held(&mut self) {
+        for answer in self.save.held.all() {
+            self.send_bytes(&answer);
+        }
+    }
+
     fn saved(&mut self, errno: i32) {
         self.save.writing = false;
         for answer in self.save.held.write_ended() {
@@ -428,9 +438,7 @@ impl Control {
                 self.log.line(&mut self.reactor, &format!("the last table was not written: {errno}"));
             }
         }
-        for answer in self.save.held.all() {
-            self.send_bytes(&answer);
-        }
+        self.send_all_held();
         self.log.line(&mut self.reactor, "daemon ends");
         // The socket goes first, so that who comes now starts a new daemon instead of waiting for us.
         if let Err(error) = std::fs::remove_file(self.home.socket()) {

@@ -1,6 +1,6 @@
 //! What the supervisor wants done, done.
 
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 
 use velos_core::app::{AppSpec, INSTANCE_VAR};
@@ -18,6 +18,7 @@ impl Control {
     pub(crate) fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Spawn { token, instance } => self.spawn_when_captured(token, instance),
+            Effect::Signal { token, signal, .. } if self.is_asked_by_message(token, signal) => {}
             Effect::Signal { token, signal, scope } => {
                 let scope = match scope {
                     Scope::Process => velos_ffi::Scope::Process,
@@ -35,6 +36,7 @@ impl Control {
                 }
             }
             Effect::ForgetProcess { token } => {
+                self.close_ears(token);
                 // Already unknown is what we want.
                 let _ = self.reactor.process_forget(token.0);
             }
@@ -44,6 +46,21 @@ impl Control {
             Effect::Persist => self.mark_dirty(),
             Effect::Shutdown => self.shutdown = true,
         }
+    }
+
+    /// The app wants to be asked over its channel, and was.
+    fn is_asked_by_message(&mut self, token: Token, signal: velos_core::signal::Signal) -> bool {
+        let Some(id) = self.supervisor.instance_by_token(token) else { return false };
+        let is_polite = self.supervisor.app_of(id).is_some_and(|app| {
+            app.spec.stop.with_message
+                && app.spec.stop.kill_signal == signal
+                && signal.0 != nix::libc::SIGKILL
+        });
+        let is_stopping = self
+            .supervisor
+            .instance(id)
+            .is_some_and(|instance| instance.phase == velos_core::instance::Phase::Stopping);
+        is_polite && is_stopping && self.say_shutdown(token)
     }
 
     fn spawn_when_captured(&mut self, token: Token, instance: InstanceId) {
@@ -122,14 +139,14 @@ impl Control {
     }
 
     fn spawn(&mut self, token: Token, id: InstanceId) {
-        let Some((instance, app)) = self.supervisor.instance(id).zip(self.supervisor.app_of(id)) else {
-            return;
-        };
         // A spawn that waited for its capture may have been called off meanwhile.
-        if instance.token != Some(token) {
+        if self.supervisor.instance(id).is_none_or(|instance| instance.token != Some(token)) {
             return;
         }
-        let Some(environment) = self.environment_of(id) else { return };
+        let mouth = self.open_ears(id, token);
+        let Some(app) = self.supervisor.app_of(id) else { return };
+        let Some(mut environment) = self.environment_of(id) else { return };
+        environment.extend(mouth.env);
         let spec = SpawnSpec {
             program: app.spec.program.as_bytes(),
             argv: &app.spec.argv.iter().map(|argument| argument.as_bytes()).collect::<Vec<_>>(),
@@ -137,6 +154,7 @@ impl Control {
             cwd: Some(app.spec.cwd.as_bytes()),
             capture: self.captures.get(&self.supervisor.writes_as(id)).map_or(0, |capture| capture.token),
             rights: rights::of(&app.spec),
+            channel: mouth.channel.as_ref().map(AsRawFd::as_raw_fd),
         };
         match self.reactor.spawn(token.0, &spec) {
             Ok(spawned) => {
@@ -146,6 +164,7 @@ impl Control {
                 self.inputs.push(Input::Spawned { token, pid, start_ticks: spawned.start_ticks });
             }
             Err(error) => {
+                self.close_ears(token);
                 let failure = SpawnFailure { stage: stage(error.stage), errno: error.errno.0 };
                 self.inputs.push(Input::SpawnFailed { token, failure });
             }

@@ -10,6 +10,7 @@ mod adopt;
 mod boot;
 mod clients;
 mod control;
+mod ears;
 mod effects;
 mod guardian;
 mod handover;

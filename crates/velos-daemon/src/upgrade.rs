@@ -76,6 +76,7 @@ impl Control {
             cwd: Some(b"/"),
             capture: 0,
             rights: velos_ffi::Rights::default(),
+            channel: None,
         };
         self.reactor.spawn(token, &spec).map_err(|error| {
             let reason = std::io::Error::from_raw_os_error(error.errno.0);
@@ -188,7 +189,9 @@ impl Control {
                 return Err(Box::new(self));
             }
         };
-        for (name, fd) in self.all_fifos() {
+        self.send_all_held();
+        let channels = self.all_channels();
+        for (name, fd) in self.all_fifos().into_iter().chain(channels) {
             if let Ok(copy) = velos_ffi::process::duplicate(fd) {
                 self.handover.fifos.insert(name, copy);
             }

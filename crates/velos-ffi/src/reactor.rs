@@ -134,6 +134,8 @@ impl Reactor {
             gid: rights.gid.unwrap_or(0),
             umask: rights.umask.unwrap_or(0),
             nice: rights.nice.unwrap_or(0),
+            channel: spec.channel.unwrap_or(-1),
+            reserved: 0,
         };
         let mut out = RawSpawned { pid: 0, stage: 0, start_ticks: 0 };
         // SAFETY: all strings and lists outlive the call and end in NUL (header, velos_spawn, "in-parameters").

@@ -73,6 +73,8 @@ pub struct SpawnSpec<'a> {
     pub capture: u64,
     /// As whom, and what it may use.
     pub rights: Rights,
+    /// Becomes descriptor 3 of the program.
+    pub channel: Option<RawFd>,
 }
 
 /// A process that was started.

@@ -101,6 +101,8 @@ abi_struct!(RawSpawnSpec = "VelosSpawnSpec" {
     gid: u32,
     umask: u32,
     nice: i32,
+    channel: i32,
+    reserved: i32,
 });
 
 abi_struct!(RawSpawned = "VelosSpawned" { pid: i32, stage: u32, start_ticks: u64 });

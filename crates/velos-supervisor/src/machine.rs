@@ -28,7 +28,7 @@ impl Supervisor {
         self.transition(now, id, Phase::Launching, Cause::Spawned, out);
         if goal == Goal::Down {
             self.begin_stop(now, id, Cause::Spawned, true, out);
-        } else if readiness.wait_ready {
+        } else if readiness.wait_ready || readiness.sd_notify {
             self.set_deadline(id, now.mono_ns + readiness.listen_timeout_ms * MS);
         } else {
             self.transition(now, id, Phase::Online, Cause::Spawned, out);

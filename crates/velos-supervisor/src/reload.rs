@@ -77,7 +77,8 @@ impl Supervisor {
         let instance = self.instances.get(&new).filter(|instance| instance.phase == Phase::Online)?;
         let spec = &self.apps.get(&instance.app)?.spec;
         // Who says that it is ready needs no more proof; of the others only time tells.
-        let wait_ms = if spec.readiness.wait_ready { 0 } else { spec.restart.min_uptime_ms };
+        let says_ready = spec.readiness.wait_ready || spec.readiness.sd_notify;
+        let wait_ms = if says_ready { 0 } else { spec.restart.min_uptime_ms };
         Some(instance.started_mono_ns.unwrap_or(0) + wait_ms * 1_000_000)
     }
 

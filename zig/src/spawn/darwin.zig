@@ -71,6 +71,10 @@ fn run(plan: *const spawn.Plan) spawn.Failure {
     for (wanted, 0..) |fd, target| {
         if (c.dup2(fd, @intCast(target)) < 0) return failed(.fds);
     }
+    if (spec.channel == 3) {
+        // Already in its place, but it would be closed.
+        if (c.fcntl(3, c.F.SETFD, @as(c_int, 0)) < 0) return failed(.fds);
+    } else if (spec.channel >= 0 and c.dup2(spec.channel, 3) < 0) return failed(.fds);
     if (spec.rlimits) |limits| for (limits[0..spec.rlimits_len]) |limit| {
         const value: c.rlimit = .{ .cur = limit.soft, .max = limit.hard };
         if (c.setrlimit(@enumFromInt(limit.resource), &value) != 0) return failed(.rlimit);

@@ -126,7 +126,14 @@ fn redirect(plan: *const spawn.Plan) ?i32 {
     for (wanted, 0..) |fd, target| {
         if (failed(linux.dup2(fd, @intCast(target)))) |errno| return errno;
     }
-    const rc = linux.close_range(3, std.math.maxInt(i32), .{ .UNSHARE = false, .CLOEXEC = false });
+    const channel = plan.spec.channel;
+    if (channel == 3) {
+        // Already in its place, but it would be closed.
+        if (failed(linux.fcntl(3, linux.F.SETFD, 0))) |errno| return errno;
+    } else if (channel >= 0) {
+        if (failed(linux.dup2(channel, 3))) |errno| return errno;
+    }
+    const rc = linux.close_range(if (channel >= 0) 4 else 3, std.math.maxInt(i32), .{ .UNSHARE = false, .CLOEXEC = false });
     const errno = failed(rc) orelse return null;
     // Linux before 5.9: every descriptor of ours is close-on-exec anyway.
     return if (errno == @intFromEnum(linux.E.NOSYS)) null else errno;

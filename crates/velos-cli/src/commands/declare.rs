@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use velos_core::app::{AppSpec, CronFields, CronSpec, LogSpec, WatchSpec};
 use velos_core::error::ErrorReply;
 use velos_core::name::{AppName, NAME_BYTES_MAX};
-use velos_core::policy::{RestartPolicy, StopPolicy};
+use velos_core::policy::{ReadinessPolicy, RestartPolicy, StopPolicy};
 use velos_core::raw_string::RawString;
 use velos_core::units::{parse_bytes, parse_duration_ms};
 
@@ -113,6 +113,7 @@ pub(crate) fn declare(
         watch: watch_spec(start, &shared.cwd)?,
         restart: shared.restart.clone(),
         stop: shared.stop.clone(),
+        readiness: readiness_policy(start)?,
         logs: LogSpec { out: log(&start.output), err: log(&start.error), ..LogSpec::default() },
         ..AppSpec::new(name, resolved.program)
     };
@@ -219,7 +220,18 @@ fn stop_policy(start: &Start) -> Result<StopPolicy, ErrorReply> {
     if let Some(text) = &start.kill_signal {
         policy.kill_signal = text.parse().map_err(|error| usage(format!("--kill-signal: {error}")))?;
     }
+    policy.with_message = start.shutdown_with_message;
     Ok(policy)
+}
+
+fn readiness_policy(start: &Start) -> Result<ReadinessPolicy, ErrorReply> {
+    let standard = ReadinessPolicy::default();
+    Ok(ReadinessPolicy {
+        wait_ready: start.wait_ready,
+        listen_timeout_ms: duration("--listen-timeout", &start.listen_timeout)?
+            .unwrap_or(standard.listen_timeout_ms),
+        ..standard
+    })
 }
 
 fn duration(flag: &str, text: &Option<String>) -> Result<Option<u64>, ErrorReply> {

@@ -22,6 +22,7 @@ mod logs;
 mod output_bytes;
 mod policy;
 mod protocol_python;
+mod readiness;
 mod readme;
 mod reload;
 mod selectors;
