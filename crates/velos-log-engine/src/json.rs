@@ -72,6 +72,30 @@ pub(crate) fn message(line: &[u8]) -> Option<&[u8]> {
     best.map(|(_, text)| text)
 }
 
+/// The text for people of a line of `key=value` pairs, as Go's loggers write them.
+pub(crate) fn logfmt_message(line: &[u8]) -> Option<&[u8]> {
+    let first = memchr::memchr3(b'=', b' ', b'"', line)?;
+    if first == 0 || line.get(first) != Some(&b'=') {
+        return None;
+    }
+    let (at, name) = [&b" msg="[..], b" message="]
+        .into_iter()
+        .find_map(|name| memchr::memmem::find(line, name).map(|at| (at, name)))
+        .or_else(|| line.starts_with(b"msg=").then_some((0, &b"msg="[..])))?;
+    let value = line.get(at + name.len()..)?;
+    let Some(text) = value.strip_prefix(b"\"") else {
+        return value.get(..memchr::memchr(b' ', value).unwrap_or(value.len()));
+    };
+    let mut end = 0;
+    loop {
+        end += memchr::memchr2(b'"', b'\\', text.get(end..)?)?;
+        if text.get(end) == Some(&b'"') {
+            return text.get(..end);
+        }
+        end += 2;
+    }
+}
+
 /// Whether a line looks like a JSON object.
 pub(crate) fn is_object(line: &[u8]) -> bool {
     let line = line.trim_ascii();

@@ -14,6 +14,7 @@ mod merge;
 mod segments;
 mod split;
 mod tail;
+pub mod template;
 mod watch;
 
 pub use follow::Follower;
@@ -25,7 +26,7 @@ pub use tail::tail;
 pub use watch::{Watcher, Woken};
 
 /// The lines of a block of text, without their newlines; a last one without a newline counts.
-pub fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         if rest.is_empty() {

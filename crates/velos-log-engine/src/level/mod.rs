@@ -152,4 +152,5 @@ pub(crate) fn said(line: &[u8]) -> Option<Verdict> {
     marked::of(line).or_else(|| header::of(line).map(|(level, _)| level)).map(Verdict::said)
 }
 
+pub(crate) use classifier::is_continuation;
 pub(crate) use inferred::of as inferred;
