@@ -11,6 +11,7 @@ mod json;
 pub mod level;
 mod line;
 mod merge;
+pub mod redact;
 mod segments;
 mod split;
 mod tail;
