@@ -1,0 +1,149 @@
+//! The levels of a whole source: it learns where the level stands, and lets lines inherit that continue others.
+
+use super::{Verdict, header, inferred, marked};
+
+/// Lines with a level in their header before a place is trusted.
+const LEARN_LINES: u32 = 64;
+/// Places that are told apart; headers are short.
+const PLACES: usize = 24;
+
+/// Gives the lines of one source, in order, their levels.
+#[derive(Clone, Debug)]
+pub struct Classifier {
+    places: [u32; PLACES],
+    seen: u32,
+    learned: Option<usize>,
+    missed: u32,
+    last: Option<Verdict>,
+}
+
+impl Default for Classifier {
+    fn default() -> Self {
+        Self { places: [0; PLACES], seen: 0, learned: None, missed: 0, last: None }
+    }
+}
+
+impl Classifier {
+    /// Knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The level of the next line.
+    pub fn next(&mut self, line: &[u8]) -> Verdict {
+        let line = crate::ansi::strip(line);
+        if let Some(level) = self.learned.and_then(|place| header::at(&line, place)) {
+            self.missed = self.missed.saturating_sub(1);
+            return self.keep(Verdict::said(level));
+        }
+        if is_continuation(&line)
+            && let Some(last) = self.last
+        {
+            return Verdict { inferred: true, ..last };
+        }
+        self.note_miss();
+        if let Some(level) = marked::of(&line) {
+            return self.keep(Verdict::said(level));
+        }
+        match header::of(&line) {
+            Some((level, place)) => {
+                self.learn(place);
+                self.keep(Verdict::said(level))
+            }
+            // A source that always says its level says nothing in a line that only continues.
+            None => {
+                self.seen = self.seen.saturating_add(1);
+                self.keep(inferred(&line))
+            }
+        }
+    }
+
+    fn keep(&mut self, verdict: Verdict) -> Verdict {
+        self.last = Some(verdict);
+        verdict
+    }
+
+    fn learn(&mut self, place: usize) {
+        self.seen = self.seen.saturating_add(1);
+        if let Some(count) = self.places.get_mut(place) {
+            *count += 1;
+            if *count >= LEARN_LINES && u64::from(*count) * 10 >= u64::from(self.seen) * 9 {
+                self.learned = Some(place);
+            }
+        }
+    }
+
+    /// Too many lines that do not have it there: the source changed, learn again.
+    fn note_miss(&mut self) {
+        if self.learned.is_some() {
+            self.missed += 2;
+            if self.missed > LEARN_LINES {
+                *self = Self { last: self.last, ..Self::default() };
+            }
+        }
+    }
+
+    /// The place of the level, once it is learned: number of the word, from 0.
+    pub fn learned_place(&self) -> Option<usize> {
+        self.learned
+    }
+}
+
+/// Whether a line goes on with what the line before began: frames, causes, and what is indented.
+pub(crate) fn is_continuation(line: &[u8]) -> bool {
+    match line.first() {
+        Some(b'\t') => true,
+        Some(b' ') => {
+            line.starts_with(b"  ")
+                && line.trim_ascii_start().first().is_some_and(|byte| !matches!(byte, b'{' | b'['))
+        }
+        Some(b'C') => line.starts_with(b"Caused by: "),
+        Some(b'}' | b')') => line.len() <= 2,
+        Some(b'S') => line.starts_with(b"Stack trace:"),
+        Some(b'#') => {
+            line.get(1).is_some_and(u8::is_ascii_digit)
+                && line.get(2..4).is_some_and(|two| two.contains(&b' '))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::level::{Level, classify};
+
+    #[test]
+    fn a_learned_place_beats_words_elsewhere() {
+        let mut classifier = Classifier::new();
+        for n in 0..100 {
+            let line = format!("2024-01-01 00:00:{:02} worker info fine", n % 60);
+            classifier.next(line.as_bytes());
+        }
+        for _ in 0..100 {
+            assert_eq!(classifier.next(b"2024-01-01 00:00:00 INFO worker ok").level, Level::Info);
+        }
+        let mut classifier = Classifier::new();
+        for _ in 0..100 {
+            classifier.next(b"12:00:00 [web] INFO ok");
+        }
+        assert_eq!(classifier.learned_place(), Some(2));
+        let verdict = classifier.next(b"12:00:00 [web] INFO ERROR FATAL are words here");
+        assert_eq!(verdict, Verdict::said(Level::Info));
+    }
+
+    #[test]
+    fn frames_inherit() {
+        let mut classifier = Classifier::new();
+        assert_eq!(classifier.next(b"TypeError: x is not a function").level, Level::Error);
+        assert_eq!(classifier.next(b"    at ok (/srv/app.js:1:2)").level, Level::Error);
+        assert_eq!(classifier.next(b"listening on 3000").level, Level::Info);
+    }
+
+    #[test]
+    fn words_are_guesses_and_marks_are_not() {
+        assert_eq!(classify(b"connection failed"), Verdict::guessed(Level::Error));
+        assert_eq!(classify(b"level=info msg=\"connection failed\""), Verdict::said(Level::Info));
+        assert!(!classify(b"hello").inferred);
+    }
+}

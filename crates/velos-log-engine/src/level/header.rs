@@ -1,0 +1,224 @@
+//! A level word where headers stand: upper case, in brackets, before a colon, or between columns.
+
+use super::Level;
+
+/// Headers are short.
+const ZONE_BYTES: usize = 240;
+/// So many plain words in a row are a sentence, not a header.
+const PLAIN_WORDS_MAX: usize = 3;
+
+/// The level, and the number of the token that holds it.
+pub(super) fn of(line: &[u8]) -> Option<(Level, usize)> {
+    let zone = line.get(..line.len().min(ZONE_BYTES))?;
+    let mut plain = 0;
+    for (number, (start, token)) in tokens(zone).enumerate() {
+        let spot = Spot { line, token, start, number };
+        if let Some(level) = spot.level() {
+            return Some((level, number));
+        }
+        if is_plain(token) {
+            plain += 1;
+            if plain >= PLAIN_WORDS_MAX {
+                return None;
+            }
+        } else if token.iter().any(u8::is_ascii_digit) {
+            plain = 0;
+        }
+        if number > 16 || (number > 0 && token.len() > 1 && token.first() == Some(&b'"')) {
+            return None;
+        }
+    }
+    None
+}
+
+/// The level at one token, where its source has always put it. There a word in any case counts.
+pub(super) fn at(line: &[u8], number: usize) -> Option<Level> {
+    let zone = line.get(..line.len().min(ZONE_BYTES))?;
+    let (start, token) = tokens(zone).nth(number)?;
+    let spot = Spot { line, token, start, number };
+    spot.level().or_else(|| Level::from_word(trim(token)))
+}
+
+/// Words between spaces and bars, each with its place.
+fn tokens(zone: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let is_gap = |byte: &u8| matches!(byte, b' ' | b'\t' | b'|');
+        at += zone.get(at..)?.iter().position(|byte| !is_gap(byte))?;
+        let rest = zone.get(at..)?;
+        let length = rest.iter().position(is_gap).unwrap_or(rest.len());
+        let start = at;
+        at += length;
+        rest.get(..length).map(|token| (start, token))
+    })
+}
+
+/// A lower-case or capitalised word of a sentence.
+fn is_plain(token: &[u8]) -> bool {
+    let token = token.strip_suffix(b",").unwrap_or(token);
+    token.len() > 1
+        && token.iter().all(u8::is_ascii_alphabetic)
+        && token.iter().skip(1).any(u8::is_ascii_lowercase)
+}
+
+fn trim(token: &[u8]) -> &[u8] {
+    let is_frame = |byte: &u8| !byte.is_ascii_alphanumeric();
+    let start = token.iter().position(|byte| !is_frame(byte)).unwrap_or(0);
+    let end = token.iter().rposition(|byte| !is_frame(byte)).map_or(start, |last| last + 1);
+    token.get(start..end).unwrap_or_default()
+}
+
+struct Spot<'a> {
+    line: &'a [u8],
+    token: &'a [u8],
+    start: usize,
+    number: usize,
+}
+
+impl Spot<'_> {
+    fn level(&self) -> Option<Level> {
+        let token = self.token;
+        // ERROR:root:text, DEBUG: text, [error], (warn), <info>, "Error" alone behind a time
+        let (word, rest) = split_word(token)?;
+        if let Some(level) = Level::from_word(word) {
+            if self.counts(word, rest) {
+                return Some(if is_weak(word) { Level::Error } else { level });
+            }
+            return self.of_compound();
+        }
+        if let Some(level) = self.of_lone_letter() {
+            return Some(level);
+        }
+        self.of_compound()
+    }
+
+    fn counts(&self, word: &[u8], rest: &[u8]) -> bool {
+        let is_upper = word.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        let opened = self.token.first().copied().filter(|byte| matches!(byte, b'[' | b'(' | b'<'));
+        let is_closed = opened.is_some() && matches!(rest.first(), Some(b']' | b')' | b'>'));
+        let is_first = self.start == 0;
+        match rest.first() {
+            // Upper case followed by nothing: a column, or at least a headline.
+            None if is_upper => !is_common(word) || self.stands_as_column(),
+            None => self.stands_as_column() && self.number > 0,
+            Some(b':') if rest.len() == 1 || is_first || rest.get(1) == Some(&b':') => {
+                is_upper || is_first || self.follows_header()
+            }
+            Some(b':' | b',' | b'-' | b'/' | b'!' | b'.' | b';') if is_upper && rest.len() == 1 => true,
+            Some(b'[') if is_first || is_upper => true,
+            Some(b':') if is_upper => true,
+            _ => is_closed && rest.len() <= 2,
+        }
+    }
+
+    /// Behind a time stamp or a bracket, with a gap or a bracket behind it.
+    fn stands_as_column(&self) -> bool {
+        let after = self.line.get(self.start + self.token.len()..).unwrap_or_default();
+        let is_column = after.starts_with(b"  ") || after.starts_with(b"\t") || after.starts_with(b"|") || {
+            let next = after.trim_ascii_start();
+            matches!(next.first(), Some(b'[' | b'(' | b'-' | b'|' | b':' | b'<' | b'{'))
+        };
+        is_column && self.follows_header() || self.follows_time()
+    }
+
+    fn before(&self) -> &[u8] {
+        self.line.get(..self.start).unwrap_or_default().trim_ascii_end()
+    }
+
+    fn follows_header(&self) -> bool {
+        matches!(
+            self.before().last(),
+            None | Some(b']' | b')' | b'|' | b'-' | b':' | b'>' | b'0'..=b'9' | b'Z' | b',')
+        )
+    }
+
+    fn follows_time(&self) -> bool {
+        let before = self.before();
+        let before = before.strip_suffix(b",").unwrap_or(before);
+        let before = before.strip_suffix(b"]").unwrap_or(before);
+        let last = before.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+        last.len() >= 5
+            && last.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'[')
+            && memchr::memchr(b':', last).is_some()
+    }
+
+    /// Words that only mean a level together with their neighbours.
+    fn of_compound(&self) -> Option<Level> {
+        let (line, token) = (self.line, self.token);
+        if token == b"ERR!" || token == b"WARN!" {
+            return Some(if token == b"ERR!" { Level::Error } else { Level::Warn });
+        }
+        if token == b"PHP" && self.follows_php() {
+            let kind = line.get(self.start + 4..)?;
+            let colon = memchr::memchr(b':', kind.get(..kind.len().min(32))?)?;
+            return Some(match kind.get(..colon)? {
+                b"Fatal error"
+                | b"Parse error"
+                | b"Recoverable fatal error"
+                | b"Core error"
+                | b"Compile error" => Level::Error,
+                b"Warning" | b"Deprecated" | b"Core warning" | b"Strict Standards" => Level::Warn,
+                b"Notice" => Level::Info,
+                _ => return None,
+            });
+        }
+        // Monolog: channel.LEVEL:
+        if let Some(name) = token.strip_suffix(b":")
+            && let Some(dot) = name.iter().rposition(|byte| *byte == b'.')
+            && let Some(word) = name.get(dot + 1..).filter(|word| word.iter().all(u8::is_ascii_uppercase))
+        {
+            return Level::from_word(word);
+        }
+        // Serilog and friends: [12:00:00 ERR]; nginx-like [error] stands above; postfix: "warning:" above.
+        let closed = token.strip_suffix(b"]")?;
+        let opens = self.before().iter().rposition(|byte| *byte == b'[')?;
+        let is_near =
+            self.start - opens <= 48 && memchr::memchr(b']', self.line.get(opens..self.start)?).is_none();
+        (is_near && closed.iter().all(u8::is_ascii_uppercase)).then(|| Level::from_word(closed))?
+    }
+
+    /// `E 2024-01-01 ...`, and `2024-01-01 00:00:00.000 E ...`.
+    fn of_lone_letter(&self) -> Option<Level> {
+        let [letter] = self.token else { return None };
+        let after = self.line.get(self.start + 2..)?;
+        let is_before_date =
+            self.start == 0 && after.iter().take(4).filter(|byte| byte.is_ascii_digit()).count() == 4;
+        (is_before_date || self.follows_time()).then(|| super::marked::letter(*letter))?
+    }
+
+    fn follows_php(&self) -> bool {
+        self.start == 0 || matches!(self.before().last(), Some(b']' | b':' | b'"'))
+    }
+}
+
+/// The letters of a token behind its opening bracket, and what follows them.
+fn split_word(token: &[u8]) -> Option<(&[u8], &[u8])> {
+    let start = usize::from(matches!(token.first(), Some(b'[' | b'(' | b'<' | b'"' | b'*')));
+    let body = token.get(start..)?;
+    let end = body.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(body.len());
+    Some(body.split_at(end))
+}
+
+/// `panic:` and `fail:` are words of runtimes for errors of one request or goroutine, not of a system.
+fn is_weak(word: &[u8]) -> bool {
+    matches!(word, b"panic" | b"fail" | b"failure")
+}
+
+/// Upper-case words that also stand in sentences and protocols.
+fn is_common(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"LOG"
+            | b"NOTE"
+            | b"HTTP"
+            | b"FINE"
+            | b"DEFAULT"
+            | b"CONFIG"
+            | b"SUCCESS"
+            | b"HINT"
+            | b"ALERT"
+            | b"FAILURE"
+            | b"FAIL"
+            | b"PANIC"
+    )
+}

@@ -1,0 +1,235 @@
+//! Guesses, when the program says nothing: the shapes of exceptions and server errors, then words.
+
+use super::{Level, Verdict};
+
+/// Of a line without escape sequences.
+pub(crate) fn of(line: &[u8]) -> Verdict {
+    let line = line.get(..line.len().min(LOOK_BYTES)).unwrap_or_default();
+    let text = crate::json::message(line).unwrap_or(line);
+    if let Some(level) = of_shape(text).or_else(|| of_access(line)) {
+        return Verdict::guessed(level);
+    }
+    if text.len() != line.len() && has_error_field(line) {
+        return Verdict::guessed(Level::Error);
+    }
+    of_words(text).map_or_else(Verdict::default, Verdict::guessed)
+}
+
+/// What stands further behind says little about the line.
+const LOOK_BYTES: usize = 4096;
+
+fn has(text: &[u8], needle: &[u8]) -> bool {
+    memchr::memmem::find(text, needle).is_some()
+}
+
+fn of_shape(text: &[u8]) -> Option<Level> {
+    let text = text.trim_ascii();
+    const STARTS: [&[u8]; 10] = [
+        b"Traceback (most recent call last)",
+        b"Exception in thread",
+        b"Unhandled exception",
+        b"Uncaught ",
+        b"UnhandledPromiseRejection",
+        b"panic: ",
+        b"fatal error: ",
+        b"Segmentation fault",
+        b"goroutine 1 [",
+        b"Caused by: ",
+    ];
+    if STARTS.iter().any(|start| text.starts_with(start))
+        || has(text, b"' panicked at ")
+        || has(text, b"core dumped")
+    {
+        return Some(Level::Error);
+    }
+    // rustc and friends: error[E0382]: text
+    if text.starts_with(b"error[") || has(text, b"npm ERR!") {
+        return Some(Level::Error);
+    }
+    let first = text.split(|byte| matches!(byte, b' ' | b'\t')).next()?;
+    let is_named = first.ends_with(b":") || first.len() == text.len();
+    let name = first.strip_suffix(b":").unwrap_or(first);
+    let is_type = name.len() > 5
+        && name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b':' | b'\\'));
+    if is_named && is_type && (name.ends_with(b"Error") || name.ends_with(b"Exception")) {
+        return Some(Level::Error);
+    }
+    // Python: /x.py:10: DeprecationWarning: text
+    text.split(|byte| *byte == b' ')
+        .take(4)
+        .any(|word| word.strip_suffix(b":").is_some_and(|name| name.len() > 7 && name.ends_with(b"Warning")))
+        .then_some(Level::Warn)
+}
+
+/// An access log: `"GET /x HTTP/1.1" 500`. 5xx is an error of ours; 4xx one of theirs.
+fn of_access(line: &[u8]) -> Option<Level> {
+    let at = memchr::memmem::find(line, b" HTTP/")?;
+    let rest = line.get(at + 6..)?;
+    let quote = memchr::memchr(b'"', rest)?;
+    let status = rest.get(quote + 1..)?.trim_ascii_start();
+    let is_status = status.iter().take_while(|byte| byte.is_ascii_digit()).count() == 3;
+    Some(if is_status && status.first() == Some(&b'5') { Level::Error } else { Level::Info })
+}
+
+/// A JSON line that carries an error.
+fn has_error_field(line: &[u8]) -> bool {
+    use crate::json::Value;
+    let mut found = false;
+    crate::json::fields(line, |key, value| {
+        let is_name =
+            matches!(key, b"err" | b"error" | b"exception" | b"stack" | b"exc_info" | b"stack_trace");
+        let is_empty = matches!(value, Value::Text(b"") | Value::Bare(b"null" | b"false" | b"0"))
+            || matches!(value, Value::Nested(inner) if inner.len() <= 2);
+        found = is_name && !is_empty;
+        !found
+    });
+    found
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Word<'a> {
+    text: &'a [u8],
+    /// The byte behind it.
+    next: u8,
+}
+
+/// Words that stand alone: nothing of a path, an URL, a file name, an identifier.
+fn words(text: &[u8]) -> impl Iterator<Item = Word<'_>> {
+    text.split(|byte| matches!(byte, b' ' | b'\t' | b',' | b';' | b'"' | b'\'')).filter_map(|token| {
+        let is_frame =
+            |byte: &u8| matches!(byte, b'(' | b')' | b'[' | b']' | b'<' | b'>' | b'*' | b'{' | b'}');
+        let start = token.iter().position(|byte| !is_frame(byte))?;
+        let token = token.get(start..)?;
+        let end = token
+            .iter()
+            .position(|byte| matches!(byte, b':' | b'!' | b'=' | b'.' | b')' | b']' | b'>' | b'}'))
+            .unwrap_or(token.len());
+        let (word, rest) = token.split_at(end);
+        let next = rest.first().copied().unwrap_or(0);
+        // error.log, http://, Cache.error: something named, not something said.
+        let is_named = rest.len() > 1
+            && matches!(next, b'.' | b':')
+            && rest.get(1).is_some_and(|byte| *byte == b'/' || byte.is_ascii_alphabetic());
+        (!word.is_empty() && !is_named).then_some(Word { text: word, next })
+    })
+}
+
+fn of_words(text: &[u8]) -> Option<Level> {
+    let mut worst: Option<Level> = None;
+    let all: Vec<Word<'_>> = words(text).take(200).collect();
+    let word = |at: usize| all.get(at).copied();
+    for (at, one) in all.iter().enumerate() {
+        let mut lower = [0_u8; 16];
+        let Some(slot) = lower.get_mut(..one.text.len()) else { continue };
+        slot.copy_from_slice(one.text);
+        slot.make_ascii_lowercase();
+        let Some((level, kind)) = meaning(slot) else { continue };
+        let before = at.checked_sub(1).and_then(word);
+        let earlier = at.checked_sub(2).and_then(word);
+        let is_negated = before.is_some_and(|word| is_nothing(word.text))
+            || earlier.is_some_and(|word| is_nothing(word.text))
+                && before
+                    .is_some_and(|word| !word.text.iter().any(u8::is_ascii_digit) && word.text.len() > 2);
+        // errors: 0, error=nil, errors 0
+        let is_zero = matches!(one.next, b':' | b'=')
+            && (value_behind(text, one.text).is_some_and(is_nothing)
+                || word(at + 1).is_some_and(|word| is_nothing(word.text)));
+        // "error handler", "error rate": about errors, not one
+        let is_about =
+            kind == Kind::Noun && one.next == 0 && word(at + 1).is_some_and(|word| is_subject(word.text))
+                || before.is_some_and(|word| {
+                    word.text.eq_ignore_ascii_case(b"on") || word.text.eq_ignore_ascii_case(b"if")
+                });
+        if !(is_negated || is_zero || is_about) {
+            worst = worst.max(Some(level));
+        }
+    }
+    worst
+}
+
+/// Whether a word means none: `0`, `no`, `nil`.
+fn is_nothing(word: &[u8]) -> bool {
+    matches!(
+        word.to_ascii_lowercase().as_slice(),
+        b"0" | b"no"
+            | b"none"
+            | b"nil"
+            | b"null"
+            | b"zero"
+            | b"without"
+            | b"undefined"
+            | b"false"
+            | b"never"
+            | b"not"
+            | b"0%"
+            | b"<nil>"
+    )
+}
+
+fn value_behind<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
+    let at = memchr::memmem::find(text, word)?;
+    let rest = text.get(at + word.len() + 1..)?.trim_ascii_start();
+    let end = rest.iter().position(|byte| matches!(byte, b' ' | b',' | b';' | b')')).unwrap_or(rest.len());
+    rest.get(..end)
+}
+
+fn is_subject(word: &[u8]) -> bool {
+    matches!(
+        word.to_ascii_lowercase().as_slice(),
+        b"handler"
+            | b"handlers"
+            | b"handling"
+            | b"rate"
+            | b"rates"
+            | b"page"
+            | b"pages"
+            | b"log"
+            | b"logs"
+            | b"logging"
+            | b"count"
+            | b"budget"
+            | b"reporting"
+            | b"reporter"
+            | b"tracking"
+            | b"recovery"
+            | b"threshold"
+            | b"level"
+            | b"codes"
+            | b"corrected"
+            | b"correction"
+            | b"boundary"
+            | b"middleware"
+            | b"table"
+            | b"tables"
+            | b"rules"
+            | b"policy"
+            | b"metrics"
+            | b"free"
+    )
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Noun,
+    Verb,
+}
+
+fn meaning(lower: &[u8]) -> Option<(Level, Kind)> {
+    use Kind::{Noun, Verb};
+    Some(match lower {
+        b"fatal" => (Level::Fatal, Noun),
+        b"error" | b"errors" | b"exception" | b"exceptions" | b"err" | b"panic" | b"crash" | b"failure"
+        | b"failures" => (Level::Error, Noun),
+        b"failed" | b"fails" | b"fail" | b"failing" | b"crashed" | b"panicked" | b"aborted" | b"aborting"
+        | b"unreachable" | b"corrupt" | b"corrupted" | b"segfault" | b"cannot" | b"couldn't" | b"unable"
+        | b"econnrefused" | b"econnreset" | b"etimedout" | b"enoent" | b"eaddrinuse" | b"eacces"
+        | b"enospc" | b"oomkilled" => (Level::Error, Verb),
+        b"warning" | b"warnings" | b"warn" => (Level::Warn, Noun),
+        b"deprecated" | b"retrying" | b"timeout" | b"refused" | b"denied" | b"invalid" | b"degraded"
+        | b"slow" | b"throttled" | b"dropped" => (Level::Warn, Verb),
+        _ => return None,
+    })
+}

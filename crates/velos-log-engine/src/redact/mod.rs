@@ -1,0 +1,207 @@
+//! Hides secrets on the way out: to agents, to files that are given away.
+//!
+//! A multi-pattern search for literals (Aho and Corasick, 1975) runs over whole blocks; only lines with a hit see the
+//! expressions of the rules that the hit belongs to. A secret becomes `[REDACTED:aws-key:ab12]`: what kind it was, and four
+//! hex digits of a keyed hash, so that equal secrets can be told from different ones without being known. Two different
+//! secrets have the same digits once in 65,536.
+
+mod rules;
+
+use std::borrow::Cow;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use regex::bytes::{Captures, Regex};
+
+use rules::{RULES, is_no_secret};
+
+/// Longest part of a private key between its first and its last line, in lines.
+const KEY_LINES_MAX: usize = 200;
+
+/// Hides secrets. Made once, it takes some milliseconds; lines of one source go through it in order.
+#[derive(Debug)]
+pub struct Redactor {
+    literals: AhoCorasick,
+    /// The rule of each literal.
+    owners: Vec<usize>,
+    patterns: Vec<Regex>,
+    hasher: RandomState,
+    salt: Option<u64>,
+    /// Lines that may still belong to a private key.
+    inside_key: usize,
+    hidden: u64,
+}
+
+impl Default for Redactor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Redactor {
+    /// With a key of its own: its hashes say nothing to others.
+    pub fn new() -> Self {
+        let (mut literals, mut owners): (Vec<&str>, Vec<usize>) = (Vec::new(), Vec::new());
+        for (number, rule) in RULES.iter().enumerate() {
+            literals.extend(rule.literals);
+            owners.extend(rule.literals.iter().map(|_| number));
+        }
+        let build = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::Standard)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(&literals);
+        let patterns: Result<Vec<Regex>, _> = RULES
+            .iter()
+            .map(|rule| regex::bytes::RegexBuilder::new(rule.pattern).unicode(false).build())
+            .collect();
+        match (build, patterns) {
+            (Ok(literals), Ok(patterns)) => Self {
+                literals,
+                owners,
+                patterns,
+                hasher: RandomState::new(),
+                salt: None,
+                inside_key: 0,
+                hidden: 0,
+            },
+            // The rules are ours: a test builds them.
+            (literals, patterns) => {
+                panic!("the rules of redaction are broken: {:?} {:?}", literals.err(), patterns.err())
+            }
+        }
+    }
+
+    /// Equal secrets have equal hashes wherever the same salt is used, also in another process.
+    pub fn with_salt(salt: u64) -> Self {
+        Self { salt: Some(salt), ..Self::new() }
+    }
+
+    /// Secrets that were hidden so far.
+    pub fn hidden(&self) -> u64 {
+        self.hidden
+    }
+
+    /// One line without its newline, or several.
+    pub fn line<'a>(&mut self, line: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.inside_key > 0 {
+            return self.key_line(line);
+        }
+        if self.literals.find(line).is_none() {
+            return Cow::Borrowed(line);
+        }
+        self.searched(line)
+    }
+
+    /// Whole lines, appended to `out`.
+    pub fn block(&mut self, block: &[u8], out: &mut Vec<u8>) {
+        let mut rest = block;
+        while !rest.is_empty() {
+            let hit = if self.inside_key > 0 {
+                0
+            } else {
+                match self.literals.find(rest) {
+                    Some(hit) => hit.start(),
+                    None => break,
+                }
+            };
+            let start = rest
+                .get(..hit)
+                .and_then(|before| memchr::memrchr(b'\n', before))
+                .map_or(0, |newline| newline + 1);
+            let end = rest
+                .get(start..)
+                .and_then(|line| memchr::memchr(b'\n', line))
+                .map_or(rest.len(), |length| start + length);
+            out.extend_from_slice(rest.get(..start).unwrap_or_default());
+            let line = self.line(rest.get(start..end).unwrap_or_default());
+            out.extend_from_slice(&line);
+            let next = (end + 1).min(rest.len());
+            out.extend_from_slice(rest.get(end..next).unwrap_or_default());
+            rest = rest.get(next..).unwrap_or_default();
+        }
+        out.extend_from_slice(rest);
+    }
+
+    fn searched<'a>(&mut self, line: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut wanted = 0_u64;
+        for hit in self.literals.find_overlapping_iter(line) {
+            wanted |= self.owners.get(hit.pattern().as_usize()).map_or(0, |rule| 1 << rule);
+        }
+        let mut text = Cow::Borrowed(line);
+        for (number, (rule, pattern)) in RULES.iter().zip(&self.patterns).enumerate() {
+            if wanted & (1 << number) == 0 || rule.name == "url-password" && !line.contains(&b'@') {
+                continue;
+            }
+            let (mut out, mut last) = (Vec::new(), 0);
+            for found in pattern.captures_iter(&text) {
+                let Some((start, end)) = secret(&found) else { continue };
+                let value = text.get(start..end).unwrap_or_default();
+                if start < last
+                    || value.is_empty()
+                    || value.starts_with(b"[REDACTED:")
+                    || is_no_secret(value, rule.check)
+                {
+                    continue;
+                }
+                out.extend_from_slice(text.get(last..start).unwrap_or_default());
+                out.extend_from_slice(
+                    format!("[REDACTED:{}:{:04x}]", rule.name, self.hash(value)).as_bytes(),
+                );
+                last = end;
+                self.hidden += 1;
+                if rule.name == "private-key" && memchr::memmem::find(value, b"-----END ").is_none() {
+                    self.inside_key = KEY_LINES_MAX;
+                }
+            }
+            if last > 0 {
+                out.extend_from_slice(text.get(last..).unwrap_or_default());
+                text = Cow::Owned(out);
+            }
+        }
+        text
+    }
+
+    /// A line of a private key that began before: nothing of it stays but what stands behind its end.
+    fn key_line<'a>(&mut self, line: &'a [u8]) -> Cow<'a, [u8]> {
+        self.inside_key -= 1;
+        if let Some(at) = memchr::memmem::find(line, b"-----END ") {
+            self.inside_key = 0;
+            let behind = line.get(at + 9..).unwrap_or_default();
+            let tail = memchr::memmem::find(behind, b"-----")
+                .and_then(|end| behind.get(end + 5..))
+                .unwrap_or_default();
+            return Cow::Owned([b"[REDACTED:private-key]", tail].concat());
+        }
+        let body = line.trim_ascii();
+        let is_body = body.iter().all(|byte| {
+            byte.is_ascii_alphanumeric()
+                || matches!(byte, b'+' | b'/' | b'=' | b' ' | b':' | b'-' | b',' | b'|')
+        });
+        if !is_body {
+            self.inside_key = 0;
+            return self.searched(line);
+        }
+        Cow::Borrowed(b"[REDACTED:private-key]")
+    }
+
+    fn hash(&self, value: &[u8]) -> u16 {
+        let hash = match self.salt {
+            Some(salt) => crate::template::mix(crate::template::hash(value), salt),
+            None => self.hasher.hash_one(value),
+        };
+        (hash >> 24) as u16
+    }
+}
+
+fn secret(found: &Captures<'_>) -> Option<(usize, usize)> {
+    let group = ["s", "t", "u"].iter().find_map(|name| found.name(name)).or_else(|| found.get(0))?;
+    Some((group.start(), group.end()))
+}
+
+// One bit each.
+const _: () = assert!(RULES.len() <= 64);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,252 @@
+//! What secrets look like. Each rule has literals, one of which every match holds; only then its expression is tried.
+
+/// A kind of secret.
+pub(super) struct Rule {
+    pub(super) name: &'static str,
+    /// In lower case; looked for in any case.
+    pub(super) literals: &'static [&'static str],
+    /// The group `s` is the secret; without it the whole match.
+    pub(super) pattern: &'static str,
+    pub(super) check: Check,
+}
+
+/// What a match must also be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Check {
+    None,
+    /// Not a placeholder, a type or a null.
+    Value,
+    /// Also with a digit or a mix of cases: nothing that a sentence holds.
+    Random,
+}
+
+const fn rule(name: &'static str, literals: &'static [&'static str], pattern: &'static str) -> Rule {
+    Rule { name, literals, pattern, check: Check::None }
+}
+
+const fn checked(
+    name: &'static str,
+    literals: &'static [&'static str],
+    pattern: &'static str,
+    check: Check,
+) -> Rule {
+    Rule { name, literals, pattern, check }
+}
+
+/// Names of settings that hold secrets.
+const NAMES: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "secret",
+    "api_key",
+    "api-key",
+    "apikey",
+    "access_key",
+    "accesskey",
+    "access-key",
+    "account_key",
+    "accountkey",
+    "private_key",
+    "privatekey",
+    "token",
+    "credential",
+    "auth_key",
+    "signing_key",
+    "encryption_key",
+];
+
+pub(super) const RULES: &[Rule] = &[
+    rule(
+        "private-key",
+        &["private key"],
+        r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----(?s:.*?)(-----END [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----|$)",
+    ),
+    rule(
+        "aws-key",
+        &["akia", "asia", "aroa", "aida", "abia", "acca"],
+        r"\b(AKIA|ASIA|AROA|AIDA|ABIA|ACCA)[A-Z2-7][A-Z0-9]{15}\b",
+    ),
+    checked(
+        "aws-secret",
+        &["aws"],
+        r#"(?i)aws.{0,20}?(secret|key)[A-Za-z_]{0,20}["']?\s*[:=]\s*["']?(?P<s>[A-Za-z0-9/+=]{40})\b"#,
+        Check::Random,
+    ),
+    rule("jwt", &["eyj"], r"\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{4,}(\.[A-Za-z0-9_-]*){1,3}"),
+    rule(
+        "github-token",
+        &["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"],
+        r"\b(gh[pousr]_[A-Za-z0-9]{30,255}|github_pat_[A-Za-z0-9_]{20,255})",
+    ),
+    rule(
+        "gitlab-token",
+        &["glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glsoat-", "gloas-"],
+        r"\bgl(pat|dt|rt|cbt|ptt|ft|soat|oas)-[A-Za-z0-9_.-]{16,}",
+    ),
+    rule(
+        "slack-token",
+        &["xoxa", "xoxb", "xoxp", "xoxe", "xoxr", "xoxs", "xoxo", "xoxc", "xoxd", "xapp-", "hooks.slack.com"],
+        r"\b(xox[abceoprsd](-[A-Za-z0-9%.-]+|\.[A-Za-z0-9.-]+)|xapp-[0-9]-[A-Za-z0-9-]+|hooks\.slack\.com/(services|workflows)/(?P<s>[A-Za-z0-9/_-]{16,}))",
+    ),
+    rule("anthropic-key", &["sk-ant-"], r"\bsk-ant-[A-Za-z0-9_-]{16,}"),
+    rule(
+        "openai-key",
+        &["sk-"],
+        r"\bsk-(proj-|svcacct-|admin-|or-v1-)?[A-Za-z0-9_-]*[0-9A-Z][A-Za-z0-9_-]{16,}",
+    ),
+    rule(
+        "stripe-key",
+        &["sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "whsec_"],
+        r"\b([srp]k_(live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{16,})",
+    ),
+    rule(
+        "google-key",
+        &["aiza", "ya29.", "gocspx-"],
+        r"\b(AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{16,}|GOCSPX-[A-Za-z0-9_-]{20,})",
+    ),
+    rule("npm-token", &["npm_", "_authtoken"], r"(\bnpm_[A-Za-z0-9]{30,}|_authToken=(?P<s>[^\s$]{8,}))"),
+    rule("pypi-token", &["pypi-"], r"\bpypi-[A-Za-z0-9_-]{32,}"),
+    rule("sendgrid-key", &["sg."], r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
+    rule(
+        "hub-token",
+        &[
+            "hf_",
+            "dop_v1_",
+            "shpat_",
+            "dckr_pat_",
+            "hvs.",
+            "age-secret-key-",
+            "lin_api_",
+            "glsa_",
+            "rubygems_",
+            "sq0csp-",
+            "shpss_",
+        ],
+        r"\b(hf_[A-Za-z0-9]{30,}|dop_v1_[a-f0-9]{32,}|shp(at|ss)_[a-fA-F0-9]{32,}|dckr_pat_[A-Za-z0-9_-]{20,}|hvs\.[A-Za-z0-9_-]{20,}|AGE-SECRET-KEY-1[A-Z0-9]{40,}|lin_api_[A-Za-z0-9]{30,}|glsa_[A-Za-z0-9_]{30,}|rubygems_[a-f0-9]{40,}|sq0csp-[A-Za-z0-9_-]{30,})",
+    ),
+    rule("telegram-token", &[":aa"], r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{32,}"),
+    rule(
+        "password-hash",
+        &["$2a$", "$2b$", "$2y$", "$argon2", "$6$", "$5$"],
+        r"\$(2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}|argon2(id|i|d)\$\S{20,}|[56]\$\S{1,20}\$[./A-Za-z0-9]{40,})",
+    ),
+    rule(
+        "url-password",
+        &["://"],
+        r#"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@"'<>]*:(?P<s>[^\s@"'<>]+)@[A-Za-z0-9\[]"#,
+    ),
+    checked("bearer", &["bearer"], r#"(?i)\bbearer[ :=]+["']?(?P<s>[A-Za-z0-9._~+/-]{8,}=*)"#, Check::Random),
+    checked(
+        "authorization",
+        &["authorization", "proxy-auth"],
+        r#"(?i)\b(proxy-)?authorization["']?\s*[:=]\s*\[?\s*["']?((basic|bearer|token|digest|apikey|negotiate|bot)\s+)?(?P<s>[A-Za-z0-9._~+/:-]{6,}=*)"#,
+        Check::Value,
+    ),
+    checked("basic", &["basic "], r"(?i)\bbasic (?P<s>[A-Za-z0-9+/]{10,}={0,2})", Check::Random),
+    checked(
+        "cookie",
+        &["cookie"],
+        r#"(?i)\b(set-)?cookie["']?\s*:\s*\[?["']?(?P<s>[A-Za-z0-9_.-]+=[^\r\n"']{6,})"#,
+        Check::None,
+    ),
+    // password = "...", "password": "...", DB_PASSWORD='...', \"secret\":\"...\"
+    checked(
+        "password",
+        NAMES,
+        r#"(?i)[A-Z0-9_.-]*(password|passwd|passphrase|pwd|secret|api[_-]?key|(access|account|private|auth|signing|encryption)[_-]?key|token|credentials?)[A-Z0-9_]{0,12}\\?["']?\]?\s{0,2}(=>|[:=])\s{0,2}(\\?"(?P<s>[^"\\]{1,512})|'(?P<t>[^']{1,512})|`(?P<u>[^`]{1,512}))"#,
+        Check::Value,
+    ),
+    // password=..., PASSWORD=..., ?token=...&
+    checked(
+        "password",
+        NAMES,
+        r#"(?i)[A-Z0-9_.-]*(password|passwd|passphrase|pwd|secret|api[_-]?key|(access|account|private|auth|signing|encryption)[_-]?key|token|credentials?)[A-Z0-9_]{0,12}=(?P<s>[^\s,;&"'`<>\[\](){}]{3,512})"#,
+        Check::Value,
+    ),
+    // password: ... alone on a line, or something random behind the name
+    checked(
+        "password",
+        NAMES,
+        r#"(?im)^\s*(-\s+)?[A-Z0-9_.-]*(password|passwd|passphrase|pwd|secret|api[_-]?key|token)\\?["']?:\s+(?P<s>[^\s"',;]{4,512})\s*$"#,
+        Check::Value,
+    ),
+    checked(
+        "password",
+        NAMES,
+        r#"(?i)[A-Z0-9_.-]*(password|passwd|passphrase|pwd|secret|api[_-]?key|(access|account|private|auth|signing|encryption)[_-]?key|token)[A-Z0-9_]{0,12}\\?["']?(:\s{0,2}|\s+is:?\s+|\s+set to\s+|\s+)(?P<s>[^\s,;"'`<>\[\](){}]{6,512})"#,
+        Check::Random,
+    ),
+    checked(
+        "password",
+        &["pass=", "pass\":", "passw="],
+        r#"(?i)\b[A-Z0-9_]*passw?["']?\s?[:=]\s?["']?(?P<s>[^\s,;&"'`<>\[\](){}]{4,512})"#,
+        Check::Value,
+    ),
+    checked("password", &["-u "], r#"\s-u ["']?[A-Za-z0-9._@-]{1,64}:(?P<s>[^\s"':]{3,256})"#, Check::Value),
+    checked(
+        "password",
+        &["--pass", "--token", "--secret", "--api-key"],
+        r#"(?i)--(pass(word)?|token|secret|api-key)[ =]["']?(?P<s>[^\s"']{3,512})"#,
+        Check::Value,
+    ),
+];
+
+/// Whether the text where a secret could be is none.
+pub(super) fn is_no_secret(value: &[u8], check: Check) -> bool {
+    if check == Check::None {
+        return false;
+    }
+    let lower = value.to_ascii_lowercase();
+    let is_placeholder = lower.starts_with(b"[redacted")
+        || lower.starts_with(b"redacted")
+        || lower.starts_with(b"${")
+        || lower.starts_with(b"$(")
+        || lower.starts_with(b"%{")
+        || value.starts_with(b"/") && value.iter().filter(|byte| **byte == b'/').count() > 1
+        || value.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'#' | b'?'))
+        || matches!(
+            lower.as_slice(),
+            b"null"
+                | b"none"
+                | b"nil"
+                | b"undefined"
+                | b"true"
+                | b"false"
+                | b"string"
+                | b"yes"
+                | b"no"
+                | b"required"
+                | b"missing"
+                | b"invalid"
+                | b"expired"
+                | b"empty"
+                | b"set"
+                | b"unset"
+                | b"hidden"
+                | b"masked"
+                | b"<hidden>"
+                | b"(null)"
+                | b"[object"
+                | b"function"
+                | b"unknown"
+                | b"changed"
+                | b"present"
+                | b"absent"
+        );
+    if is_placeholder || check == Check::Value {
+        return is_placeholder;
+    }
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let has_mix =
+        value.iter().skip(1).any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
+    let is_special = value.iter().any(|byte| {
+        matches!(byte, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'=' | b'~')
+    });
+    // Paths, addresses, times, plain words and plain numbers
+    let is_plain =
+        value.first() == Some(&b'/') || value.contains(&b':') || letters == 0 || value.ends_with(b")");
+    is_plain || !(digits > 0 || is_special || has_mix && value.len() >= 16)
+}

@@ -1,0 +1,326 @@
+//! One pass over a message: variables become placeholders, words stay. The result, the *key*, is equal for lines that say
+//! the same with other values.
+
+use super::key::{ALPHA, CUT, SPACE, class, mark};
+use super::value::{piece, whole};
+
+/// Words of this much are data, not text.
+const WORD_BYTES_MAX: usize = 120;
+
+/// Append the key of a message to `key`.
+pub(crate) fn mask(message: &[u8], key: &mut Vec<u8>) {
+    let mut at = 0;
+    let begin = key.len();
+    while let Some(rest) = message.get(at..) {
+        let Some(gap) = rest.iter().position(|byte| class(*byte) != SPACE) else { break };
+        at += gap;
+        if key.len() > begin {
+            key.push(b' ');
+        }
+        let mut seen = 0;
+        let mut end = at;
+        while let Some(byte) = message.get(end) {
+            let class = class(*byte);
+            if class == SPACE {
+                break;
+            }
+            seen |= class;
+            end += 1;
+        }
+        let word = message.get(at..end).unwrap_or_default();
+        if let Some(length) = assigned(word, key) {
+            key.push(mark::ANY);
+            key.extend_from_slice(word.get(length..).unwrap_or_default());
+            at = end;
+        } else if seen == ALPHA && word.len() < 8 {
+            if (3..=4).contains(&word.len()) && is_calendar(word, message.get(end..).unwrap_or_default(), key)
+            {
+                key.push(mark::TIME);
+            } else {
+                key.extend_from_slice(word);
+            }
+            at = end;
+        } else {
+            at = Word { message, key, at, end }.mask();
+        }
+    }
+}
+
+/// `Sun` and `Jul` before a day, `PDT` behind a time.
+fn is_calendar(word: &[u8], after: &[u8], key: &[u8]) -> bool {
+    let next = after.trim_ascii_start();
+    let digit = |at: usize| next.get(at).is_some_and(u8::is_ascii_digit);
+    match word {
+        b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun" => {
+            digit(0)
+                || next
+                    .get(3..6)
+                    .is_some_and(|gap| gap.starts_with(b" ") && gap.iter().any(u8::is_ascii_digit))
+        }
+        b"Jan" | b"Feb" | b"Mar" | b"Apr" | b"May" | b"Jun" | b"Jul" | b"Aug" | b"Sep" | b"Oct" | b"Nov"
+        | b"Dec" => digit(0),
+        b"UTC" | b"GMT" | b"PDT" | b"PST" | b"EST" | b"EDT" | b"CST" | b"CDT" | b"MST" | b"MDT" | b"CET"
+        | b"CEST" | b"BST" | b"JST" | b"IST" | b"MSK" => {
+            matches!(key, [.., mark::TIME | mark::NUMBER, b' '])
+        }
+        _ => false,
+    }
+}
+
+/// `ready = true`: the length of the value behind a lone `=`.
+fn assigned(word: &[u8], key: &[u8]) -> Option<usize> {
+    if !key.ends_with(b"= ") {
+        return None;
+    }
+    let length = word
+        .iter()
+        .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')))
+        .unwrap_or(word.len());
+    let tail = word.get(length..)?;
+    (length > 0 && tail.iter().all(|byte| matches!(byte, b',' | b';' | b')' | b'.'))).then_some(length)
+}
+
+struct Word<'a> {
+    message: &'a [u8],
+    key: &'a mut Vec<u8>,
+    at: usize,
+    end: usize,
+}
+
+impl Word<'_> {
+    /// Returns where to go on.
+    fn mask(mut self) -> usize {
+        let word = self.word(self.at, self.end);
+        if word.len() > WORD_BYTES_MAX && !word.contains(&b'=') && !word.contains(&b'{') {
+            self.key.push(mark::ANY);
+            return self.end;
+        }
+        // Brackets and quotes around it
+        while self.at < self.end
+            && matches!(self.byte(self.at), b'(' | b'[' | b'{' | b'<' | b'"' | b'\'' | b'`')
+        {
+            if let Some(end) = self.quoted(self.at) {
+                self.key.push(mark::KEY);
+                self.at = end;
+                continue;
+            }
+            self.key.push(self.byte(self.at));
+            self.at += 1;
+        }
+        let rest = self.word(self.at, self.end);
+        let tail = rest
+            .iter()
+            .rev()
+            .take_while(|byte| {
+                matches!(
+                    byte,
+                    b',' | b';' | b')' | b']' | b'}' | b'"' | b'\'' | b'`' | b'>' | b'.' | b':' | b'!' | b'?'
+                )
+            })
+            .count();
+        let core = rest.get(..rest.len() - tail).unwrap_or_default();
+        let length = core.len();
+        if let Some(mark) = whole(core) {
+            self.key.push(mark);
+            self.at += length;
+            self.pieces();
+            return self.at;
+        }
+        self.pieces();
+        self.at
+    }
+
+    fn byte(&self, at: usize) -> u8 {
+        self.message.get(at).copied().unwrap_or(0)
+    }
+
+    fn word(&self, from: usize, to: usize) -> &[u8] {
+        self.message.get(from..to).unwrap_or_default()
+    }
+
+    /// A quoted word without spaces is a value: where its closing quote stands; the quotes are kept by the caller's loop.
+    fn quoted(&mut self, at: usize) -> Option<usize> {
+        let quote = self.byte(at);
+        if !matches!(quote, b'\'' | b'"' | b'`') {
+            return None;
+        }
+        let inner = self.word(at + 1, self.end);
+        let length = memchr::memchr(quote, inner)?;
+        let follows = self.byte(at + length + 2);
+        let is_value = length > 0 && follows != b':' && follows != b'=' && follows != b's';
+        is_value.then_some(at + length + 2)
+    }
+
+    /// Piece by piece, between structural bytes.
+    fn pieces(&mut self) {
+        while self.at < self.end {
+            let byte = self.byte(self.at);
+            if byte == b'=' && self.value() {
+                continue;
+            }
+            if class(byte) == CUT {
+                if matches!(byte, b'\'' | b'"' | b'`')
+                    && let Some(end) = self.quoted(self.at)
+                {
+                    self.key.push(mark::KEY);
+                    self.at = end;
+                    continue;
+                }
+                self.key.push(byte);
+                self.at += 1;
+                continue;
+            }
+            if byte == b'.' && (self.byte(self.at + 1) == b'.' || self.at + 1 == self.end) {
+                self.key.push(byte);
+                self.at += 1;
+                continue;
+            }
+            let rest = self.word(self.at, self.end);
+            let length = rest
+                .iter()
+                .enumerate()
+                .position(|(n, byte)| {
+                    class(*byte) == CUT
+                        || *byte == b'.' && n > 0 && rest.get(n + 1).is_none_or(|next| *next == b'.')
+                })
+                .unwrap_or(rest.len())
+                .max(1);
+            let (from, to) = (self.at, self.at + length);
+            self.at = to;
+            let bytes = self.message.get(from..to).unwrap_or_default();
+            piece(bytes, self.key);
+        }
+    }
+
+    /// `key=value`: the value is a variable, unless the key says that it is text.
+    fn value(&mut self) -> bool {
+        let name = {
+            let start = self
+                .key
+                .iter()
+                .rposition(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')))
+                .map_or(0, |at| at + 1);
+            self.key.get(start..).unwrap_or_default()
+        };
+        if name.is_empty() || self.byte(self.at + 1) == b'=' {
+            return false;
+        }
+        let is_text = matches!(
+            name,
+            b"msg"
+                | b"message"
+                | b"event"
+                | b"err"
+                | b"error"
+                | b"reason"
+                | b"level"
+                | b"lvl"
+                | b"logger"
+                | b"component"
+                | b"caller"
+                | b"module"
+        );
+        let first = self.byte(self.at + 1);
+        if is_text && first == b'"' {
+            self.key.extend_from_slice(b"=\"");
+            self.at += 2;
+            return true;
+        }
+        if is_text {
+            return false;
+        }
+        self.key.push(b'=');
+        self.at += 1;
+        if first == b'"' || first == b'\'' {
+            // The value may hold spaces: up to its closing quote, also beyond this word.
+            let rest = self.message.get(self.at + 1..).unwrap_or_default();
+            if let Some(length) = memchr::memchr(first, rest) {
+                self.key.push(mark::ANY);
+                self.at += length + 2;
+                while self.end < self.at
+                    || self.end < self.message.len() && class(self.byte(self.end)) != SPACE
+                {
+                    self.end += 1;
+                }
+                return true;
+            }
+        }
+        let rest = self.word(self.at, self.end);
+        let length = rest
+            .iter()
+            .position(|byte| {
+                matches!(
+                    byte,
+                    b',' | b';'
+                        | b')'
+                        | b'('
+                        | b'['
+                        | b']'
+                        | b'{'
+                        | b'}'
+                        | b'"'
+                        | b'\''
+                        | b'&'
+                        | b'#'
+                        | b'<'
+                        | b'>'
+                        | b'|'
+                )
+            })
+            .unwrap_or(rest.len());
+        let value = rest.get(..length).unwrap_or_default();
+        let value = value.strip_suffix(b".").unwrap_or(value);
+        if !value.is_empty() {
+            let length = value.len();
+            self.key.push(mark::ANY);
+            self.at += length;
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::key::render;
+
+    #[track_caller]
+    fn check(message: &str, expected: &str) {
+        let mut key = Vec::new();
+        mask(message.as_bytes(), &mut key);
+        assert_eq!(render(&key), expected);
+    }
+
+    #[test]
+    fn values_become_placeholders_and_words_stay() {
+        check("Request handled in 12ms", "Request handled in <N>ms");
+        check("connect ECONNREFUSED 10.0.0.5:5432", "connect ECONNREFUSED <IP>");
+        check("open /var/lib/x.db: no such file", "open <PATH>: no such file");
+        check("user=alice id=7, ok", "user=<*> id=<*>, ok");
+        check("level=warn msg=\"disk 91% full\" dev=sda", "level=warn msg=\"disk <N>% full\" dev=<*>");
+        check("job 550e8400-e29b-41d4-a716-446655440000 done", "job <UUID> done");
+        check("sha deadbeef12 at 0x7ffe", "sha <HEX> at <HEX>");
+        check("GET https://x.io/a?b=1 took 1h2m3s", "GET <URL> took <TIME>");
+        check("proxy.example.com:5070 closed", "<HOST> closed");
+        check("worker-12 on eth0", "worker-<N> on eth<N>");
+        check("tick 10:05:03", "tick <TIME>");
+        check("allDrawn = false, x= 3", "allDrawn = <*>, x= <*>");
+        check("no variables here", "no variables here");
+        check("Cache miss for key 'user:42'", "Cache miss for key <KEY>");
+    }
+
+    #[test]
+    fn anything_can_come() {
+        let mut key = Vec::new();
+        let bytes: Vec<u8> = (0..=255).cycle().take(5_000).collect();
+        for start in 0..256 {
+            key.clear();
+            mask(&bytes[start..], &mut key);
+            mask(&bytes[start..start + 9], &mut key);
+        }
+        check("", "");
+        check("   ", "");
+        check("=", "=");
+        check("a='", "a='");
+    }
+}

@@ -1,0 +1,310 @@
+//! Stage 2, on distinct keys only: keys that differ in values become one template. The result does not depend on the
+//! order in which lines came.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::key::{is_mark, mark};
+
+/// So many different words in one place, everything else equal, are values.
+const WORDS_MIN: usize = 6;
+/// At the begin of a message they more often are names of different things.
+const FIRST_WORDS_MIN: usize = 16;
+/// Behind `user`, `from` and the like, so many are enough.
+const CUED_WORDS_MIN: usize = 3;
+
+/// A key with each run that holds a variable made one variable, and lists of variables too.
+pub(crate) fn coarse(key: &[u8]) -> Vec<u8> {
+    let words: Vec<&[u8]> = key.split(|byte| *byte == b' ').collect();
+    let mut out: Vec<u8> = Vec::with_capacity(key.len());
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        if let Some((taken, text)) = quantity(&words, at) {
+            out.extend_from_slice(text);
+            at += taken;
+            continue;
+        }
+        let start = out.len();
+        if start > 0 {
+            out.push(b' ');
+        }
+        coarse_word(word, &mut out);
+        let begin = if start > 0 { start + 1 } else { 0 };
+        fold(&mut out, start, begin);
+        at += 1;
+    }
+    out
+}
+
+/// Other ways to say an amount: `2048 bytes (2 KB)` says it twice, `<1 sec` is a time as `00:01` is. How many words it
+/// takes, and what stands for them.
+fn quantity<'a>(words: &[&'a [u8]], at: usize) -> Option<(usize, &'a [u8])> {
+    let (word, next) = (words.get(at)?, words.get(at + 1)?);
+    let unit = next.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(next.len());
+    let (unit, tail) = next.split_at(unit);
+    if matches!(word, [b'(', value] if is_mark(*value))
+        && (1..=5).contains(&unit.len())
+        && tail.first() == Some(&b')')
+    {
+        let said = words.get(at.checked_sub(2)?)?;
+        let in_words = words.get(at - 1)?;
+        let is_amount =
+            said.last().is_some_and(|byte| is_mark(*byte)) && in_words.iter().all(u8::is_ascii_alphabetic);
+        return is_amount.then(|| (2, tail.get(1..).unwrap_or_default()));
+    }
+    if matches!(word, [b'<', value] if is_mark(*value))
+        && matches!(unit, b"sec" | b"second" | b"ms" | b"s" | b"min" | b"minute")
+        && tail.is_empty()
+    {
+        return Some((2, if at == 0 { &[mark::ANY] } else { &[b' ', mark::ANY] }));
+    }
+    None
+}
+
+fn is_inner(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || byte >= 128
+        || is_mark(byte)
+        || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'$' | b'+' | b'~' | b'@' | b'#' | b'%' | b'\\')
+}
+
+fn coarse_word(word: &[u8], out: &mut Vec<u8>) {
+    let mut rest = word;
+    while !rest.is_empty() {
+        let length = rest.iter().position(|byte| !is_inner(*byte)).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(length);
+        if run.iter().any(|byte| is_mark(*byte)) {
+            // `instruction......<N>`: the dots are a leader, not a part of the value
+            let from = run.windows(2).rposition(|two| two == b"..").map_or(0, |dots| dots + 2);
+            let (leader, value) = run.split_at(from);
+            out.extend_from_slice(leader);
+            if out.ends_with(&[mark::ANY, b',']) {
+                out.pop();
+            } else if !value.is_empty() {
+                out.push(mark::ANY);
+            }
+        } else {
+            out.extend_from_slice(run);
+        }
+        rest = after;
+        let cut = rest.iter().position(|byte| is_inner(*byte)).unwrap_or(rest.len());
+        let (cut, after) = rest.split_at(cut);
+        out.extend_from_slice(cut);
+        rest = after;
+    }
+}
+
+/// `<*> <*>` and `<*>, <*>` become one; so do `()` behind a value, and `(<*>)`.
+fn fold(out: &mut Vec<u8>, start: usize, begin: usize) {
+    let (before, word) = (out.get(..start).unwrap_or_default(), out.get(begin..).unwrap_or_default());
+    let ends_any = before.ends_with(&[mark::ANY]) || before.ends_with(&[mark::ANY, b',']);
+    let bare = word.strip_suffix(b",").unwrap_or(word);
+    if start > 0 && ends_any && bare == [mark::ANY] {
+        let tail: Vec<u8> = word.get(1..).unwrap_or_default().to_vec();
+        let keep = before.strip_suffix(b",").unwrap_or(before).len();
+        out.truncate(keep);
+        out.extend_from_slice(&tail);
+        return;
+    }
+    if word == b"()" && begin > 0 && ends_any {
+        out.truncate(begin);
+        out.extend_from_slice(&[b'(', mark::ANY, b')']);
+    }
+}
+
+/// Which keys belong together: for each key the text of its template.
+pub(crate) fn merge(keys: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let coarse: Vec<Vec<u8>> = keys.iter().map(|key| coarse(key)).collect();
+    let distinct: Vec<&[u8]> = {
+        let set: BTreeSet<&[u8]> = coarse.iter().map(Vec::as_slice).collect();
+        set.into_iter().collect()
+    };
+    let mut sets = Sets::new(distinct.len());
+    let words: Vec<Vec<&[u8]>> =
+        distinct.iter().map(|key| key.split(|byte| *byte == b' ').collect()).collect();
+    let mut by_rest: HashMap<(usize, u64), Vec<usize>> = HashMap::new();
+    for (n, words) in words.iter().enumerate() {
+        if words.len() < 2 || words.len() > 64 {
+            continue;
+        }
+        for place in 0..words.len() {
+            by_rest.entry((place, rest_hash(words, place))).or_default().push(n);
+        }
+    }
+    for ((place, _), members) in &by_rest {
+        if members.len() > 1 && are_values(&words, *place, members) {
+            for pair in members.windows(2) {
+                if let [a, b] = pair {
+                    sets.join(*a, *b);
+                }
+            }
+        }
+    }
+    let mut texts: HashMap<usize, Vec<Vec<u8>>> = HashMap::new();
+    for (n, words) in words.iter().enumerate() {
+        let text =
+            texts.entry(sets.root(n)).or_insert_with(|| words.iter().map(|word| word.to_vec()).collect());
+        for (slot, word) in text.iter_mut().zip(words) {
+            if slot != word {
+                *slot = vec![mark::ANY];
+            }
+        }
+    }
+    let of: HashMap<&[u8], usize> = distinct.iter().enumerate().map(|(n, key)| (*key, n)).collect();
+    coarse
+        .iter()
+        .map(|key| {
+            let root = of.get(key.as_slice()).map(|n| sets.root(*n));
+            root.and_then(|root| texts.get(&root)).map_or_else(|| key.clone(), |text| text.join(&b' '))
+        })
+        .collect()
+}
+
+fn rest_hash(words: &[&[u8]], place: usize) -> u64 {
+    let mut hash = words.len() as u64;
+    for (n, word) in words.iter().enumerate() {
+        hash = super::mix(hash, if n == place { 0 } else { super::hash(word) });
+    }
+    hash
+}
+
+/// Whether the words of one place, all else equal, are values of a variable.
+fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
+    let at =
+        |n: usize, place: usize| words.get(n).and_then(|words| words.get(place)).copied().unwrap_or_default();
+    let first = members.first().copied().unwrap_or_default();
+    let others = words.get(first).map(Vec::as_slice).unwrap_or_default();
+    let constant = others
+        .iter()
+        .enumerate()
+        .filter(|(n, word)| {
+            *n != place
+                && word.iter().filter(|byte| byte.is_ascii_alphabetic()).count() >= 2
+                && !word.iter().any(|byte| is_mark(*byte))
+        })
+        .count();
+    if constant == 0 {
+        return false;
+    }
+    let values: Vec<&[u8]> = members.iter().map(|n| at(*n, place)).collect();
+    if values.iter().any(|word| word.is_empty() || word.iter().all(|byte| byte.is_ascii_punctuation())) {
+        return false;
+    }
+    // Some with digits, some without: one of a kind with those that are known to vary.
+    let marked = values.iter().filter(|word| word.iter().any(|byte| is_mark(*byte))).count();
+    if marked > 0 {
+        return is_bare(values.iter().copied()) && (place > 0 || values.len() > 2) && is_like(&values);
+    }
+    // Names of states are not values: UNASSIGNED, READY.
+    let upper = values
+        .iter()
+        .filter(|word| word.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'_' | b',')))
+        .count();
+    if upper * 2 > values.len() {
+        return values.len() >= 4 * WORDS_MIN;
+    }
+    let next = at(first, place + 1);
+    let is_between = place > 0
+        && matches!(at(first, place - 1), b"for" | b"user" | b"by" | b"from" | b"to" | b"of")
+        && matches!(next, b"from" | b"by" | b"at" | b"on" | b"via" | b"port" | b"with");
+    if is_between {
+        return true;
+    }
+    let cue = place.checked_sub(1).map(|before| at(first, before)).unwrap_or_default();
+    if is_cue(cue) {
+        // `for user alice`; but `service started` and `service stopped` are two things.
+        let is_of = place.checked_sub(2).is_some_and(|before| {
+            matches!(at(first, before), b"for" | b"of" | b"by" | b"from" | b"to" | b"with")
+        });
+        return values.len() >= if is_of { 2 } else { CUED_WORDS_MIN };
+    }
+    values.len() >= if place == 0 { FIRST_WORDS_MIN } else { WORDS_MIN }
+}
+
+/// All end alike, so that `<*>` and `word,` are not taken for each other.
+fn is_bare<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> bool {
+    let end = |word: &[u8]| {
+        word.last().copied().filter(|byte| matches!(byte, b':' | b',' | b'=' | b')' | b']' | b'(' | b'.'))
+    };
+    let Some(first) = words.next() else { return false };
+    words.all(|word| end(word) == end(first))
+}
+
+/// One is only a variable, and the others look like names.
+fn is_like(values: &[&[u8]]) -> bool {
+    values.iter().any(|word| word.first().copied().is_some_and(is_mark))
+        && values.iter().all(|word| word.len() < 40)
+        && values.iter().filter(|word| !word.iter().any(|byte| is_mark(*byte))).all(|word| {
+            word.iter().any(|byte| matches!(byte, b'-' | b'_' | b'.' | b'@' | b'/')) && word.len() > 2
+        })
+}
+
+/// Words that announce a name.
+fn is_cue(word: &[u8]) -> bool {
+    matches!(
+        word.strip_suffix(b":").unwrap_or(word).to_ascii_lowercase().as_slice(),
+        b"user"
+            | b"username"
+            | b"host"
+            | b"hostname"
+            | b"from"
+            | b"by"
+            | b"key"
+            | b"name"
+            | b"named"
+            | b"id"
+            | b"file"
+            | b"session"
+            | b"client"
+            | b"node"
+            | b"server"
+            | b"process"
+            | b"thread"
+            | b"service"
+            | b"unit"
+            | b"module"
+            | b"package"
+            | b"queue"
+            | b"topic"
+            | b"table"
+            | b"database"
+            | b"bucket"
+            | b"device"
+            | b"domain"
+            | b"account"
+            | b"tenant"
+            | b"customer"
+            | b"email"
+            | b"member"
+            | b"plugin"
+            | b"container"
+            | b"image"
+            | b"volume"
+            | b"class"
+            | b"interface"
+            | b"="
+    )
+}
+
+/// Disjoint sets.
+struct Sets(Vec<usize>);
+
+impl Sets {
+    fn new(count: usize) -> Self {
+        Self((0..count).collect())
+    }
+
+    fn root(&self, of: usize) -> usize {
+        let mut at = of;
+        while let Some(up) = self.0.get(at).copied().filter(|up| *up != at) {
+            at = up;
+        }
+        at
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.root(a), self.root(b));
+        if let Some(slot) = self.0.get_mut(a.max(b)) {
+            *slot = a.min(b);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The table of keys, and templates made of it.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::header::Header;
+use super::{key, mask, merge};
+
+/// Keys per source; what comes beyond goes to one shared entry.
+const KEYS_MAX: usize = 10_000;
+/// Lines of which the header is learned.
+const HEADER_LINES: usize = 4_000;
+
+/// A pattern of lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// The same for the same text, over time and sources.
+    pub id: u64,
+    /// With placeholders: `Request handled in <N>ms`.
+    pub text: String,
+    /// Numbers of the keys that belong to it.
+    pub keys: Vec<usize>,
+}
+
+/// Keys are hashes already.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Same(u64);
+
+impl Hasher for Same {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = super::hash(bytes);
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+/// Gives lines of one source the numbers of their keys.
+#[derive(Debug, Default)]
+pub struct Miner {
+    header: Header,
+    numbers: HashMap<u64, usize, BuildHasherDefault<Same>>,
+    keys: Vec<Vec<u8>>,
+    folded: u64,
+    buffer: Vec<u8>,
+}
+
+impl Miner {
+    /// For a source whose lines begin like this.
+    pub fn with_header(header: Header) -> Self {
+        Self { header, ..Self::default() }
+    }
+
+    /// Learns the header from these lines, spread over all of them.
+    pub fn learn<'a>(lines: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
+        let step = lines.clone().count().div_ceil(HEADER_LINES).max(1);
+        let sample: Vec<Cow<'_, [u8]>> = lines.step_by(step).map(crate::ansi::strip).collect();
+        Self::with_header(Header::learn(sample.iter().map(AsRef::as_ref)))
+    }
+
+    /// The header in use.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The number of the key of a line, from 0 in order of appearance.
+    pub fn add(&mut self, line: &[u8]) -> usize {
+        let line = crate::ansi::strip(line);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        let message = match crate::json::message(&line).or_else(|| crate::json::logfmt_message(&line)) {
+            Some(message) => message,
+            None => line.get(self.header.skip(&line)..).unwrap_or_default(),
+        };
+        mask::mask(message, &mut buffer);
+        let number = self.number(&buffer);
+        self.buffer = buffer;
+        number
+    }
+
+    fn number(&mut self, key: &[u8]) -> usize {
+        let hash = super::hash(key);
+        if let Some(number) = self.numbers.get(&hash) {
+            return *number;
+        }
+        if self.keys.len() >= KEYS_MAX {
+            self.folded += 1;
+            if self.keys.len() == KEYS_MAX {
+                self.keys.push(b"(other lines)".to_vec());
+            }
+            return KEYS_MAX;
+        }
+        let number = self.keys.len();
+        self.numbers.insert(hash, number);
+        self.keys.push(key.to_vec());
+        number
+    }
+
+    /// Keys so far.
+    pub fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Lines that found the table full and are counted together.
+    pub fn folded(&self) -> u64 {
+        self.folded
+    }
+
+    /// What a key says, with placeholders.
+    pub fn key_text(&self, number: usize) -> String {
+        self.keys.get(number).map_or_else(String::new, |key| key::render(key))
+    }
+
+    /// The templates of all keys so far, in order of appearance.
+    pub fn templates(&self) -> Vec<Template> {
+        let merged = merge::merge(&self.keys);
+        let mut places: HashMap<&[u8], usize> = HashMap::new();
+        let mut templates: Vec<Template> = Vec::new();
+        for (number, text) in merged.iter().enumerate() {
+            let place = *places.entry(text).or_insert_with(|| {
+                templates.push(Template { id: super::hash(text), text: String::new(), keys: Vec::new() });
+                templates.len() - 1
+            });
+            if let Some(template) = templates.get_mut(place) {
+                template.keys.push(number);
+            }
+        }
+        for template in &mut templates {
+            template.text = match template.keys.as_slice() {
+                // One key: its placeholders say what kind of value it is.
+                [only] => self.key_text(*only),
+                [first, ..] => merged.get(*first).map(|text| key::render(text)).unwrap_or_default(),
+                [] => String::new(),
+            };
+        }
+        templates
+    }
+}

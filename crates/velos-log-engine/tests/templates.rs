@@ -1,0 +1,217 @@
+//! Templates over common formats of lines, and over labelled logs when they are there.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use velos_log_engine::template::Miner;
+
+/// Ids of the templates of these lines.
+fn ids(lines: &[Vec<u8>]) -> Vec<u64> {
+    let mut miner = Miner::learn(lines.iter().map(Vec::as_slice));
+    let keys: Vec<usize> = lines.iter().map(|line| miner.add(line)).collect();
+    let mut of = HashMap::new();
+    for template in miner.templates() {
+        of.extend(template.keys.iter().map(|key| (*key, template.id)));
+    }
+    keys.iter().map(|key| of[key]).collect()
+}
+
+/// Grouping accuracy (Zhu et al., ICSE-SEIP 2019) and the F1 of templates (Jiang et al., ISSTA 2024).
+fn score<T: Ord + Clone>(truth: &[T], found: &[u64]) -> (f64, f64) {
+    let mut true_groups: BTreeMap<T, Vec<usize>> = BTreeMap::new();
+    let mut found_groups: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+    for (n, (label, id)) in truth.iter().zip(found).enumerate() {
+        true_groups.entry(label.clone()).or_default().push(n);
+        found_groups.entry(*id).or_default().push(n);
+    }
+    let right: Vec<usize> = found_groups
+        .values()
+        .filter(|group| true_groups[&truth[group[0]]] == **group)
+        .map(Vec::len)
+        .collect();
+    let accuracy = right.iter().sum::<usize>() as f64 / truth.len() as f64;
+    let f1 = 2.0 * right.len() as f64 / (found_groups.len() + true_groups.len()) as f64;
+    (accuracy, f1)
+}
+
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+
+    fn of<'a>(&mut self, words: &[&'a str]) -> &'a str {
+        words[self.below(words.len() as u64) as usize]
+    }
+}
+
+const MESSAGES: usize = 12;
+
+fn message(kind: usize, dice: &mut Dice) -> String {
+    let (n, m) = (dice.below(100_000), 1 + dice.below(250));
+    let user = dice.of(&["alice", "bob", "carol", "dave", "eve", "root", "guest"]);
+    match kind {
+        0 => format!("Accepted password for {user} from 10.0.{m}.{m} port {n}"),
+        1 => "Server listening".to_owned(),
+        2 => format!("Request handled in {n}ms"),
+        3 => format!("Loaded {n} modules from /srv/app{m}/lib"),
+        4 => format!("cache miss for key user:{n}"),
+        5 => format!("block blk_-{n}{n} received of size {n} from /10.1.1.{m}"),
+        6 => format!("opening /var/x{n} failed: No such file or directory"),
+        7 => format!("opening /var/x{n} failed: Permission denied"),
+        8 => format!("session {n:016x} expired after {m} seconds"),
+        9 => format!("timeout={m}s addr=10.0.0.{m}:{n} retries={m}"),
+        10 => "GC finished".to_owned(),
+        _ => format!("jobs: {n} pending, {m} running"),
+    }
+}
+
+type Format = (&'static str, fn(&mut Dice, &str) -> String);
+
+const FORMATS: &[Format] = &[
+    ("plain", |_, text| text.to_owned()),
+    ("syslog", |dice, text| {
+        format!(
+            "Jul {:2} 10:{:02}:03 web{} sshd[{}]: {text}",
+            1 + dice.below(30),
+            dice.below(60),
+            dice.below(9),
+            dice.below(9_999)
+        )
+    }),
+    ("level", |dice, text| {
+        format!("2024-01-01T10:{:02}:03.123Z {} {text}", dice.below(60), dice.of(&["INFO", "WARN", "ERROR"]))
+    }),
+    ("python", |dice, text| {
+        format!(
+            "2024-01-01 10:{:02}:03,123 - {} - {} - {text}",
+            dice.below(60),
+            dice.of(&["app.db", "app.web", "root"]),
+            dice.of(&["INFO", "DEBUG"])
+        )
+    }),
+    ("glued", |dice, text| {
+        format!("{}:{}:{text}", dice.of(&["INFO", "DEBUG"]), dice.of(&["app.db", "root"]))
+    }),
+    ("spring", |dice, text| {
+        format!(
+            "2024-01-01 10:{:02}:03.123  {} {} --- [nio-{}] {} : {text}",
+            dice.below(60),
+            dice.of(&["INFO", "WARN"]),
+            dice.below(999),
+            dice.below(99),
+            dice.of(&["c.e.Api", "o.s.Web"])
+        )
+    }),
+    ("logcat", |dice, text| {
+        format!(
+            "03-17 10:{:02}:03.123  {}  {} {} {}: {text}",
+            dice.below(60),
+            dice.below(9_999),
+            dice.below(9_999),
+            dice.of(&["D", "I"]),
+            dice.of(&["Window", "Audio"])
+        )
+    }),
+    ("brackets", |dice, text| {
+        format!(
+            "[10:{:02}:03] [{}] [{}] {text}",
+            dice.below(60),
+            dice.of(&["INFO", "WARN"]),
+            dice.of(&["main", "io"])
+        )
+    }),
+    ("bars", |dice, text| {
+        format!(
+            "20240101-10:{:02}:03|{}|{}|{text}",
+            dice.below(60),
+            dice.of(&["Main", "Io"]),
+            dice.below(999)
+        )
+    }),
+    ("klog", |dice, text| {
+        format!(
+            "I0612 10:{:02}:03.123456       1 {}.go:{}] {text}",
+            dice.below(60),
+            dice.of(&["main", "x"]),
+            dice.below(99)
+        )
+    }),
+    ("logfmt", |dice, text| {
+        format!(
+            "time=\"2024-01-01T10:{:02}:03Z\" level={} msg=\"{text}\"",
+            dice.below(60),
+            dice.of(&["info", "warn"])
+        )
+    }),
+    ("json", |dice, text| format!("{{\"level\":30,\"time\":{},\"msg\":\"{text}\"}}", dice.below(99_999))),
+];
+
+#[test]
+fn headers_of_common_formats_are_left_out() {
+    for (name, format) in FORMATS {
+        let mut dice = Dice(7);
+        let (mut lines, mut labels) = (Vec::new(), Vec::new());
+        for _ in 0..1_000 {
+            let kind = dice.below(MESSAGES as u64) as usize;
+            let text = message(kind, &mut dice);
+            lines.push(format(&mut dice, &text).into_bytes());
+            labels.push(kind);
+        }
+        let (accuracy, f1) = score(&labels, &ids(&lines));
+        assert!(accuracy > 0.999 && f1 > 0.999, "{name}: GA {accuracy}, FGA {f1}");
+    }
+}
+
+#[test]
+fn one_pattern_alone_keeps_its_words() {
+    for (name, format) in FORMATS.iter().filter(|(name, _)| *name != "plain") {
+        let mut dice = Dice(3);
+        let lines: Vec<Vec<u8>> = (0..200)
+            .map(|_| {
+                let text = message(2, &mut dice);
+                format(&mut dice, &text).into_bytes()
+            })
+            .collect();
+        let mut miner = Miner::learn(lines.iter().map(Vec::as_slice));
+        lines.iter().for_each(|line| {
+            miner.add(line);
+        });
+        let texts: Vec<String> = miner.templates().into_iter().map(|template| template.text).collect();
+        assert_eq!(texts, ["Request handled in <N>ms"], "{name}");
+    }
+}
+
+/// Labelled logs that may not be given away; without them there is nothing to test.
+#[test]
+fn labelled_logs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/loghub_dev");
+    let root = std::env::var_os("VELOS_LOGHUB").map_or(root, Into::into);
+    let Ok(entries) = std::fs::read_dir(&root) else {
+        eprintln!("skipped: no labelled logs in {}", root.display());
+        return;
+    };
+    let mut scores = Vec::new();
+    for folder in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read(folder.join(format!("{name}_2k.log"))).unwrap();
+        let mut lines: Vec<Vec<u8>> = velos_log_engine::lines(&text).map(<[u8]>::to_vec).collect();
+        let truth = std::fs::read_to_string(folder.join("groundtruth.csv")).unwrap();
+        let mut labels: Vec<String> =
+            truth.lines().skip(1).filter_map(|row| row.split(',').nth(1)).map(str::to_owned).collect();
+        labels.truncate(lines.len());
+        assert_eq!(labels.len(), lines.len(), "{name}");
+        let (accuracy, f1) = score(&labels, &ids(&lines));
+        lines.reverse();
+        labels.reverse();
+        let (reversed, _) = score(&labels, &ids(&lines));
+        assert!((accuracy - reversed).abs() <= 0.02, "{name}: order changes GA {accuracy} to {reversed}");
+        eprintln!("{name}: GA {accuracy:.3}, FGA {f1:.3}");
+        scores.push((accuracy, f1));
+    }
+    let mean = |pick: fn(&(f64, f64)) -> f64| scores.iter().map(pick).sum::<f64>() / scores.len() as f64;
+    let (accuracy, f1) = (mean(|score| score.0), mean(|score| score.1));
+    assert!(accuracy >= 0.95 && f1 >= 0.93, "GA {accuracy}, FGA {f1}");
+}
