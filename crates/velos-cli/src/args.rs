@@ -77,7 +77,14 @@ pub(crate) enum Command {
     Delete(Targets),
     /// Show all apps
     #[command(visible_aliases = ["ls", "l", "ps", "status"])]
-    List,
+    List(List),
+    /// Print the list in PM2's JSON
+    Jlist,
+    /// The same, for people
+    #[command(name = "prettylist")]
+    PrettyList,
+    /// Wait until apps are online, healthy, stopped or have ended
+    Wait(Wait),
     /// Show everything about apps
     #[command(visible_aliases = ["show", "describe"], alias = "desc")]
     Info(Targets),
@@ -129,6 +136,45 @@ pub(crate) struct Targets {
     /// Names, ids, name:instance, ns:NAMESPACE, all, /regex/ or globs
     #[arg(required = true, value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Order of the rows, the biggest first for numbers [default: id]
+    #[arg(long, value_name = "COLUMN", value_enum)]
+    pub(crate) sort: Option<SortBy>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SortBy {
+    Id,
+    Name,
+    Cpu,
+    Memory,
+    Uptime,
+    Restarts,
+    Status,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    /// Names, ids, name:instance, ns:NAMESPACE, all, /regex/ or globs
+    #[arg(required = true, value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// How far they must have come; with "exit" the exit code is that of the app
+    #[arg(long = "for", value_name = "STATE", value_enum, default_value_t = WaitFor::Online)]
+    pub(crate) until: WaitFor,
+    /// Give up after this time, with exit code 5
+    #[arg(long, value_name = "TIME")]
+    pub(crate) timeout: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum WaitFor {
+    Online,
+    Healthy,
+    Stopped,
+    Exit,
 }
 
 #[derive(Debug, Args)]

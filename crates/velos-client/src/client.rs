@@ -184,6 +184,7 @@ impl Client {
 
     /// Wait for the next notice of a subscription.
     pub fn next_notice(&mut self) -> Result<Notice, ErrorReply> {
+        self.limit(self.patience);
         loop {
             match self.receive()? {
                 Message::Notification { method, params } if method == method::NOTIFY_EVENT => {

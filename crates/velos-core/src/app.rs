@@ -185,6 +185,23 @@ impl AppSpec {
     }
 }
 
+impl AppSpec {
+    /// What is declared but not done by this version, as people write it.
+    pub fn without_effect(&self) -> Vec<&'static str> {
+        let declared = [
+            ("exec_mode = \"cluster\"", self.exec_mode == ExecMode::Cluster),
+            ("listen", !self.listen.is_empty()),
+            ("critical", self.critical),
+            ("hooks", self.hooks != Hooks::default()),
+            ("logs.combined", self.logs.combined.is_some()),
+            ("logs.compress", self.logs.compress),
+            ("logs.format", self.logs.format != LogFormat::Raw),
+            ("logs.timestamps", self.logs.timestamps.is_some()),
+        ];
+        declared.into_iter().filter(|(_, is_declared)| *is_declared).map(|(key, _)| key).collect()
+    }
+}
+
 /// Whether an app is meant to run on or to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -82,8 +82,8 @@ impl Control {
             err_fd,
             out_fifo: &paths.out_fifo,
             err_fifo: &paths.err_fifo,
-            out_log: Some(&paths.out_log),
-            err_log: Some(&paths.err_log),
+            out_log: Some(paths.out_log.as_path()).filter(|_| !paths.discard_out),
+            err_log: Some(paths.err_log.as_path()).filter(|_| !paths.discard_err),
             max_bytes: paths.max_bytes,
             keep: paths.keep,
         };
@@ -243,7 +243,11 @@ impl Control {
         let instance = self.supervisor.instance(id)?;
         let spec = &self.supervisor.app_of(id)?.spec;
         let stem = spec.name.file_stem();
-        let number = if spec.instances > 1 { format!("-{}", instance.slot) } else { String::new() };
+        let number = if spec.instances > 1 && !spec.logs.merge {
+            format!("-{}", instance.slot)
+        } else {
+            String::new()
+        };
         let logs = self.home.logs();
         let log = |given: &Option<velos_core::raw_string::RawString>, kind: &str| match given {
             Some(path) => path.as_path().to_path_buf(),
@@ -255,6 +259,8 @@ impl Control {
             err_fifo: self.home.run().join(format!("{own}.err")),
             out_log: log(&spec.logs.out, "out"),
             err_log: log(&spec.logs.err, "error"),
+            discard_out: spec.logs.discard_out,
+            discard_err: spec.logs.discard_err,
             max_bytes: spec.logs.max_size_bytes,
             keep: spec.logs.keep,
             stem: own,
@@ -271,6 +277,8 @@ pub(crate) struct CapturePaths {
     pub(crate) err_fifo: PathBuf,
     pub(crate) out_log: PathBuf,
     pub(crate) err_log: PathBuf,
+    discard_out: bool,
+    discard_err: bool,
     max_bytes: u64,
     keep: u32,
 }

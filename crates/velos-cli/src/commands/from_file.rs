@@ -76,6 +76,11 @@ pub(crate) fn load(context: &super::Context, path: &Path, wanted: &Wanted<'_>) -
         for warning in &config.warnings {
             super::note(&format!("warning: {warning}\n"));
         }
+        for app in &config.apps {
+            for key in app.spec.without_effect() {
+                super::note(&format!("warning: {}: {key} has no effect yet\n", app.spec.name.as_str()));
+            }
+        }
     }
     Ok(config)
 }

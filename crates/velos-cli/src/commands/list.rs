@@ -4,6 +4,7 @@ use velos_core::instance::Phase;
 use velos_core::protocol::{InstanceSummary, ListReply, Targets, method};
 use velos_core::units::{short_bytes, short_duration};
 
+use crate::args::{List, SortBy};
 use crate::output::{print, print_json, width};
 use crate::table::{Cell, Column, table};
 
@@ -19,15 +20,29 @@ const COLUMNS: [Column; 9] = [
     Column { title: "memory", right: true, expendable: 8 },
 ];
 
-pub(crate) fn run(context: &super::Context) -> super::Result {
+pub(crate) fn run(context: &super::Context, wanted: &List) -> super::Result {
     let mut client = context.daemon()?;
-    let list: ListReply = client.call(method::LIST, &Targets::default())?;
+    let mut list: ListReply = client.call(method::LIST, &Targets::default())?;
+    sort(&mut list.instances, wanted.sort.unwrap_or(SortBy::Id));
     if context.machine {
         print_json(&list.instances)?;
     } else if !context.quiet {
         print(&render(&list.instances, width(), context.colour))?;
     }
     Ok(0)
+}
+
+/// Stable: what is equal stays in order of id.
+fn sort(instances: &mut [InstanceSummary], by: SortBy) {
+    match by {
+        SortBy::Id => instances.sort_by_key(|one| one.id),
+        SortBy::Name => instances.sort_by(|a, b| a.name.cmp(&b.name)),
+        SortBy::Cpu => instances.sort_by_key(|one| std::cmp::Reverse(one.cpu_centipercent)),
+        SortBy::Memory => instances.sort_by_key(|one| std::cmp::Reverse(one.rss_bytes)),
+        SortBy::Uptime => instances.sort_by_key(|one| std::cmp::Reverse(one.uptime_ms)),
+        SortBy::Restarts => instances.sort_by_key(|one| std::cmp::Reverse(one.restarts)),
+        SortBy::Status => instances.sort_by_key(|one| one.phase.status()),
+    }
 }
 
 fn render(instances: &[InstanceSummary], width: usize, colour: bool) -> String {

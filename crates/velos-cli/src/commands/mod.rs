@@ -11,6 +11,7 @@ mod from_file;
 pub(crate) mod import;
 pub(crate) mod info;
 pub(crate) mod init;
+pub(crate) mod jlist;
 pub(crate) mod kill;
 pub(crate) mod list;
 mod log_sources;
@@ -25,6 +26,7 @@ pub(crate) mod start;
 mod start_file;
 pub(crate) mod upgrade;
 pub(crate) mod version;
+pub(crate) mod wait;
 pub(crate) mod why;
 
 use std::io::IsTerminal;

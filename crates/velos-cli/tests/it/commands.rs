@@ -106,3 +106,43 @@ fn a_saved_list_comes_back() {
     std::fs::write(env.home().join("dump.json"), "{").unwrap();
     env.run(&["resurrect"]).fails(1, &["is no saved list"]);
 }
+
+#[test]
+fn wait_for_what_comes() {
+    let env = env();
+    env.start("api", &["--no-autorestart"], &["crash-after", "300", "--code", "7"]);
+    env.run(&["wait", "api"]).ok();
+    let ended = env.run(&["wait", "api", "--for", "exit", "--timeout", "20s"]);
+    assert_eq!(ended.code, 7, "{ended:?}");
+    env.run(&["wait", "api", "--for", "stopped"]).ok();
+    env.run(&["wait", "api"]).fails(1, &["will not become"]);
+    env.start("web", &[], &["sleep"]);
+    env.run(&["wait", "web", "--for", "stopped", "--timeout", "100ms"])
+        .fails(5, &["the time is over", "web is online"]);
+    env.run(&["wait", "nobody"]).fails(3, &["nobody"]);
+}
+
+#[test]
+fn the_list_in_other_shapes_and_orders() {
+    let env = env();
+    assert_eq!(env.run(&["jlist"]).ok().stdout, "[]\n");
+    env.start("b", &[], &["sleep"]);
+    env.start("a", &[], &["sleep"]);
+    let list: serde_json::Value = serde_json::from_str(&env.run(&["jlist"]).ok().stdout).unwrap();
+    assert_eq!((&list[0]["name"], &list[0]["pm2_env"]["status"]), (&"b".into(), &"online".into()));
+    assert_eq!(list[1]["pid"], env.pid("a"));
+    assert!(list[0]["monit"]["memory"].as_u64().unwrap() > 0);
+    let sorted = env.run(&["list", "--sort", "name", "--machine"]).ok().stdout;
+    assert!(sorted.find("\"a\"").unwrap() < sorted.find("\"b\"").unwrap(), "{sorted}");
+    env.run(&["list", "--sort", "colour"]).fails(2, &["colour"]);
+}
+
+#[test]
+fn what_is_declared_without_effect_is_told() {
+    let env = env();
+    let text = "[apps.api]\ncommand = \"exec sleep 1000\"\nhooks = { pre_start = \"true\" }\nlogs = { out = \"NULL\" }\n";
+    std::fs::write(env.work().join("velos.toml"), text).unwrap();
+    let output = env.run(&["start", "velos.toml"]).ok();
+    assert!(output.stderr.contains("warning: api: hooks has no effect yet"), "{output:?}");
+    assert!(!env.out_log("api").exists(), "nothing is stored of a stream that is thrown away");
+}
