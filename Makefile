@@ -39,7 +39,7 @@ cross: setup ## the Zig core for the other Linux and for macOS: compiled and lin
 	done
 
 bench: build ## figures against PM2 and supervisord, into docs/benchmarks.md
-	python3 bench/run.py
+	python3 bench/run.py --write docs/benchmarks.md
 
 test: zig-test cross ## everything a contributor must pass
 	cargo fmt --check

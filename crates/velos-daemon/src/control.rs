@@ -30,8 +30,8 @@ const SAVE_PAUSE_NS: u64 = 20_000_000;
 const DURABLE_AFTER_NS: u64 = 1_000_000_000;
 /// How often, a millisecond apart, we ask how a process ended that we came too late to adopt.
 const GAP_LOOKS: u32 = 20;
-/// The daemon goes to rest so long after the last request, ns.
-const REST_AFTER_NS: u64 = 1_000_000_000;
+/// The daemon goes to rest so long after the last request, ns; by then the table is on stable storage.
+const REST_AFTER_NS: u64 = 2_000_000_000;
 /// Completion token of writes of the table.
 const SAVE_REQUEST: u64 = u64::MAX;
 /// Bit that tells capture tokens from process tokens.
@@ -170,6 +170,8 @@ impl Control {
                     Err(control) => self = *control,
                 }
             }
+            // The last thing before sleeping, so that little is touched again.
+            self.rest_if_due(velos_ffi::now_ns());
             let deadline = self.next_deadline();
             if let Err(errno) = self.collect(deadline) {
                 complain(&self.home, &format!("the event loop failed: {errno}"));
@@ -179,7 +181,6 @@ impl Control {
             self.inputs.push(Input::Deadline);
             let now = velos_ffi::now_ns();
             self.expire_trial(now);
-            self.rest_if_due(now);
         }
     }
 
