@@ -32,6 +32,8 @@ const DURABLE_AFTER_NS: u64 = 1_000_000_000;
 const GAP_LOOKS: u32 = 20;
 /// The daemon goes to rest so long after the last request, ns; by then the table is on stable storage.
 const REST_AFTER_NS: u64 = 2_000_000_000;
+/// A shorter sleep is no rest, ns.
+const REST_FROM_NS: u64 = 500_000_000;
 /// Completion token of writes of the table.
 const SAVE_REQUEST: u64 = u64::MAX;
 /// Bit that tells capture tokens from process tokens.
@@ -62,6 +64,7 @@ pub(crate) struct Control {
     save: Save,
     /// When to give back the memory that was needed to answer.
     rest_at_ns: Option<u64>,
+    is_resting: bool,
 }
 
 /// Who and where we are, for `hello` and for children.
@@ -152,6 +155,7 @@ impl Control {
             shutdown: false,
             save: Save::default(),
             rest_at_ns: None,
+            is_resting: false,
         })
     }
 
@@ -171,8 +175,8 @@ impl Control {
                 }
             }
             // The last thing before sleeping, so that little is touched again.
-            self.rest_if_due(velos_ffi::now_ns());
             let deadline = self.next_deadline();
+            self.rest_if_due(deadline);
             if let Err(errno) = self.collect(deadline) {
                 complain(&self.home, &format!("the event loop failed: {errno}"));
                 return 1;
@@ -399,12 +403,15 @@ impl Control {
 
     /// Somebody asks for something: what that touches stays until the questions end.
     pub(crate) fn rest_later(&mut self) {
+        self.is_resting = false;
         self.rest_at_ns = Some(velos_ffi::now_ns() + REST_AFTER_NS);
     }
 
-    fn rest_if_due(&mut self, now_ns: u64) {
-        if self.rest_at_ns.is_some_and(|at| at <= now_ns) {
-            self.rest_at_ns = None;
+    /// Once at rest, every wake-up that nobody asked for ends with it too.
+    fn rest_if_due(&mut self, deadline: Option<u64>) {
+        let now_ns = velos_ffi::now_ns();
+        self.is_resting |= self.rest_at_ns.take_if(|at| *at <= now_ns).is_some();
+        if self.is_resting && deadline.is_none_or(|at| at.saturating_sub(now_ns) >= REST_FROM_NS) {
             velos_ffi::give_back_memory();
         }
     }
