@@ -34,7 +34,10 @@ def cold_start(bench):
 
 def memory(bench, when, goals):
     """Resident and unshared memory of daemon and guardian; goals are (RSS, USS) of the daemon or None."""
-    time.sleep(bench.settle_s)
+    # Who asks a daemon for its number wakes it, so that comes before the quiet time.
+    for manager in bench.managers():
+        manager.pids()
+    time.sleep(bench.settle_s + 1)
     daemon, together = {}, {}
     for manager in bench.managers():
         sizes = {name: clock.memory(pid) for name, pid in manager.pids()}
