@@ -180,7 +180,7 @@ pub(crate) const KEYS: &[Key] = &[
 
     key("hooks.pre_start", &[], Shape::Hook, "", "Before each start; its failure is a failed start"),
     key("hooks.post_start", &[], Shape::Hook, "", "After it is online"),
-    key("hooks.pre_stop", &[], Shape::Hook, "", "Before the stop signal"),
+    key("hooks.pre_stop", &[], Shape::Hook, "", "Before the stop signal, within `kill_timeout`"),
     key("hooks.post_stop", &[], Shape::Hook, "", "After all of it is gone"),
     key("hooks.on_crash", &[], Shape::Hook, "", "After an exit that nobody asked for"),
 

@@ -192,7 +192,6 @@ impl AppSpec {
             ("exec_mode = \"cluster\"", self.exec_mode == ExecMode::Cluster),
             ("listen", !self.listen.is_empty()),
             ("critical", self.critical),
-            ("hooks", self.hooks != Hooks::default()),
             ("logs.combined", self.logs.combined.is_some()),
             ("logs.compress", self.logs.compress),
             ("logs.format", self.logs.format != LogFormat::Raw),

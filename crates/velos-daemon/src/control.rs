@@ -16,6 +16,7 @@ use crate::handover::Handover;
 use crate::health::{self, Health};
 use crate::held::{Answer, Held};
 use crate::home::{self, Home};
+use crate::hooks;
 use crate::journal_log::JournalLog;
 use crate::link::{self, Packet, Reaped, Received};
 use crate::state_file::{self, Saved};
@@ -57,6 +58,7 @@ pub(crate) struct Control {
     pub(crate) health: Health,
     pub(crate) watch: Watch,
     pub(crate) flushes: BTreeMap<u64, crate::serve::Flushing>,
+    pub(crate) hooks: hooks::Running,
     pub(crate) next_request: u64,
     pub(crate) inputs: Vec<Input>,
     pub(crate) shutdown: bool,
@@ -150,6 +152,7 @@ impl Control {
             health: Health::default(),
             watch: Watch::default(),
             flushes: BTreeMap::new(),
+            hooks: hooks::Running::default(),
             next_request: 1,
             inputs: Vec::new(),
             shutdown: false,
@@ -217,6 +220,9 @@ impl Control {
             Happened::Exited { token, exit, leftovers } if self.upgrade.is_trial(token) => {
                 let _ = leftovers;
                 self.trial_ended(token, exit);
+            }
+            Happened::Exited { token, exit, .. } if hooks::Running::is_hook(token) => {
+                self.hook_ended(token, exit);
             }
             Happened::Exited { token, exit, leftovers } => {
                 let token = Token(token);
@@ -427,6 +433,7 @@ impl Control {
             self.supervisor.next_deadline(),
             self.timers.deadline(),
             self.health.deadline(),
+            self.hooks.deadline(),
             save,
             held,
             self.rest_at_ns,
@@ -541,11 +548,11 @@ pub(crate) fn now() -> Now {
 }
 
 /// Where the tokens of a new table begin: two homes on one machine must not share any, because strays are known by the
-/// token in their environment. The two highest bits tell captures and trials from processes and the lower half counts.
+/// token in their environment. The three highest bits tell captures, trials and hooks from processes and the lower half counts.
 fn first_token() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     let random = RandomState::new().hash_one(std::process::id());
-    (random >> 34) << 32 | 1
+    (random >> 35) << 32 | 1
 }
 
 /// A capture failure as a spawn failure.

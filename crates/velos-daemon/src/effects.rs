@@ -7,6 +7,7 @@ use velos_core::app::{AppSpec, INSTANCE_VAR};
 use velos_core::event::{Cause, Event, What};
 use velos_core::instance::{InstanceId, SpawnFailure, SpawnStage, Token};
 use velos_core::raw_string::RawString;
+use velos_core::signal::Signal;
 use velos_ffi::{CaptureSpec, SpawnSpec, Stream};
 use velos_supervisor::{Effect, Input, Scope};
 
@@ -18,18 +19,8 @@ impl Control {
     pub(crate) fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Spawn { token, instance } => self.spawn_when_captured(token, instance),
-            Effect::Signal { token, signal, .. } if self.is_asked_by_message(token, signal) => {}
-            Effect::Signal { token, signal, scope } => {
-                let scope = match scope {
-                    Scope::Process => velos_ffi::Scope::Process,
-                    Scope::Tree => velos_ffi::Scope::Tree,
-                };
-                // Nobody left to signal: the exit is on its way, or TreeEmpty tells.
-                if let Err(errno) = self.reactor.signal(token.0, signal.0, scope) {
-                    self.log
-                        .debug(&mut self.reactor, &format!("signal {signal} to run {}: {errno}", token.0));
-                }
-            }
+            Effect::Signal { token, signal, scope } if self.hold_signal(token, signal, scope) => {}
+            Effect::Signal { token, signal, scope } => self.send_signal(token, signal, scope),
             Effect::WatchTree { token } => {
                 if self.reactor.tree_watch(token.0).is_err() {
                     self.inputs.push(Input::TreeEmpty { token });
@@ -48,8 +39,22 @@ impl Control {
         }
     }
 
+    pub(crate) fn send_signal(&mut self, token: Token, signal: Signal, scope: Scope) {
+        if self.is_asked_by_message(token, signal) {
+            return;
+        }
+        let scope = match scope {
+            Scope::Process => velos_ffi::Scope::Process,
+            Scope::Tree => velos_ffi::Scope::Tree,
+        };
+        // Nobody left to signal: the exit is on its way, or TreeEmpty tells.
+        if let Err(errno) = self.reactor.signal(token.0, signal.0, scope) {
+            self.log.debug(&mut self.reactor, &format!("signal {signal} to run {}: {errno}", token.0));
+        }
+    }
+
     /// The app wants to be asked over its channel, and was.
-    fn is_asked_by_message(&mut self, token: Token, signal: velos_core::signal::Signal) -> bool {
+    fn is_asked_by_message(&mut self, token: Token, signal: Signal) -> bool {
         let Some(id) = self.supervisor.instance_by_token(token) else { return false };
         let is_polite = self.supervisor.app_of(id).is_some_and(|app| {
             app.spec.stop.with_message
@@ -65,7 +70,7 @@ impl Control {
 
     fn spawn_when_captured(&mut self, token: Token, instance: InstanceId) {
         match self.captures.get_mut(&self.supervisor.writes_as(instance)) {
-            Some(Capture { waiting: None, .. }) => self.spawn(token, instance),
+            Some(Capture { waiting: None, .. }) => self.prepare(token, instance),
             Some(Capture { waiting: Some(waiting), .. }) => waiting.push(token),
             None => self.open_capture(self.supervisor.writes_as(instance), vec![token]),
         }
@@ -105,7 +110,7 @@ impl Control {
         for token in waiting {
             if errno == 0 {
                 let instance = self.supervisor.instance_by_token(token).unwrap_or(instance);
-                self.spawn(token, instance);
+                self.prepare(token, instance);
             } else {
                 self.inputs.push(Input::SpawnFailed { token, failure: capture_failure(errno) });
             }
@@ -138,7 +143,13 @@ impl Control {
         instances.into_iter().flat_map(|instance| self.fifos_of(instance)).collect()
     }
 
-    fn spawn(&mut self, token: Token, id: InstanceId) {
+    fn prepare(&mut self, token: Token, id: InstanceId) {
+        if !self.hold_for_hook(token, id) {
+            self.spawn(token, id);
+        }
+    }
+
+    pub(crate) fn spawn(&mut self, token: Token, id: InstanceId) {
         // A spawn that waited for its capture may have been called off meanwhile.
         if self.supervisor.instance(id).is_none_or(|instance| instance.token != Some(token)) {
             return;
@@ -236,6 +247,7 @@ impl Control {
         }
         self.log.event(&mut self.reactor, event);
         self.broadcast(event);
+        self.hooks_of_event(event);
     }
 
     /// Where the output of an instance goes.
@@ -284,7 +296,7 @@ pub(crate) struct CapturePaths {
 }
 
 /// `KEY=VALUE` entries of a child: the declared environment and our own variables, which win.
-fn environment(
+pub(crate) fn environment(
     spec: &AppSpec,
     token: Token,
     id: InstanceId,
@@ -322,7 +334,7 @@ fn counted_up(value: &RawString, slot: u32) -> Option<String> {
     Some(first.checked_add(i64::from(slot))?.to_string())
 }
 
-fn stage(stage: velos_ffi::Stage) -> SpawnStage {
+pub(crate) fn stage(stage: velos_ffi::Stage) -> SpawnStage {
     match stage {
         velos_ffi::Stage::Fork => SpawnStage::Fork,
         velos_ffi::Stage::Session => SpawnStage::Session,

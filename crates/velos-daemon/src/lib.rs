@@ -17,6 +17,7 @@ mod handover;
 mod health;
 mod held;
 mod home;
+mod hooks;
 mod journal_log;
 mod link;
 mod processes;

@@ -49,6 +49,7 @@ impl Control {
         self.follow_watches();
         self.check_health();
         self.follow_schedules();
+        self.expire_hooks();
     }
 
     fn watch_memory(&mut self) {

@@ -15,6 +15,7 @@ mod fault_fds;
 mod fault_kill;
 mod fault_processes;
 mod health;
+mod hooks;
 mod identity;
 mod ipc_abuse;
 mod lifecycle;
