@@ -90,6 +90,12 @@ pub(crate) enum Command {
     Info(Targets),
     /// Explain why apps are as they are: what happened, who asked, what comes next
     Why(Targets),
+    /// Show the runs of apps: when, how long, why they ended, what they used
+    Runs(Targets),
+    /// Give a message to Node programs: `process.on('message')`
+    Send(Send),
+    /// Type into a program and see what it prints
+    Attach(Attach),
     /// Show what apps printed
     #[command(visible_alias = "log")]
     #[command(after_help = LOGS_EXAMPLES)]
@@ -195,6 +201,23 @@ pub(crate) struct SendSignal {
     /// Names, ids, name:instance, ns:NAMESPACE, all, /regex/ or globs
     #[arg(required = true, value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    /// Name, id, name:instance, ns:NAMESPACE, all, /regex/ or glob
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+    /// A JSON value, or any text
+    #[arg(value_name = "MESSAGE")]
+    pub(crate) message: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Attach {
+    /// Name or id of one instance
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
 }
 
 #[derive(Debug, Args)]

@@ -171,6 +171,7 @@ fn every_field_that_machines_read_is_described() {
         processes: Some(1),
         threads: Some(1),
         next_run_ms: Some(0),
+        input: "/home/me/.velos/run/api-0.in".into(),
         captured_bytes: 0,
     };
     let documents = serde_json::json!([

@@ -54,6 +54,10 @@ pub mod method {
     pub const SUBSCRIBE: &str = "subscribe";
     /// Stop following.
     pub const UNSUBSCRIBE: &str = "unsubscribe";
+    /// The kept runs of instances.
+    pub const RUNS: &str = "runs";
+    /// Give a message to programs over their Node channel.
+    pub const SEND: &str = "send";
     /// Stop everything, forget it, end the daemon.
     pub const SHUTDOWN: &str = "shutdown";
     /// Execute another binary in place.
@@ -281,6 +285,9 @@ pub struct InstanceInfo {
     /// When its schedule comes next, wall clock, milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_run_ms: Option<i64>,
+    /// FIFO that is its standard input.
+    #[serde(default)]
+    pub input: RawString,
     /// Bytes captured since the daemon opened the logs.
     pub captured_bytes: u64,
 }
@@ -303,6 +310,39 @@ pub struct WhyInstance {
     pub restart: crate::policy::RestartPolicy,
     /// Unstable exits in a row.
     pub unstable: u32,
+}
+
+/// Result of `runs`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunsReply {
+    /// By id.
+    pub instances: Vec<InstanceRuns>,
+}
+
+/// One instance of [`RunsReply`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstanceRuns {
+    /// Id.
+    pub id: InstanceId,
+    /// App.
+    pub name: String,
+    /// Number within the app.
+    pub slot: u32,
+    /// Log files; the output of a run stands there between its times.
+    pub out_log: RawString,
+    /// Log files.
+    pub err_log: RawString,
+    /// The newest, at most 10, oldest first.
+    pub runs: Vec<crate::run::Run>,
+}
+
+/// Params of `send`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SendParams {
+    /// Whom.
+    pub targets: Vec<String>,
+    /// One JSON value, at most 1 MiB; a Node program gets it with `process.on('message')`.
+    pub message: String,
 }
 
 /// Params of `events` and `subscribe`.

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use velos_core::event::What;
 use velos_core::instance::{Exit, InstanceId, SpawnFailure, SpawnStage, Token};
+use velos_core::run::Used;
 use velos_ffi::{Event, Options, Reactor};
 use velos_supervisor::{Effects, Input, Now, Supervisor};
 
@@ -217,17 +218,19 @@ impl Control {
 
     fn happened(&mut self, happened: Happened) {
         match happened {
-            Happened::Exited { token, exit, leftovers } if self.upgrade.is_trial(token) => {
+            Happened::Exited { token, exit, leftovers, .. } if self.upgrade.is_trial(token) => {
                 let _ = leftovers;
                 self.trial_ended(token, exit);
             }
             Happened::Exited { token, exit, .. } if hooks::Running::is_hook(token) => {
                 self.hook_ended(token, exit);
             }
-            Happened::Exited { token, exit, leftovers } => {
+            Happened::Exited { token, exit, leftovers, used } => {
                 let token = Token(token);
                 let exit = self.known_exit(token, exit);
-                self.inputs.push(Input::Exited { token, exit, leftovers });
+                // An adopted process's use is known to nobody.
+                let used = Some(used).filter(|used| used.peak_rss_bytes > 0);
+                self.inputs.push(Input::Exited { token, exit, leftovers, used });
             }
             Happened::TreeEmpty { token } => self.inputs.push(Input::TreeEmpty { token: Token(token) }),
             Happened::CaptureOpened { token, errno } => {
@@ -434,6 +437,7 @@ impl Control {
             self.timers.deadline(),
             self.health.deadline(),
             self.hooks.deadline(),
+            self.ears.deadline(),
             save,
             held,
             self.rest_at_ns,
@@ -489,7 +493,7 @@ impl Control {
 
 /// An event without borrowed parts.
 enum Happened {
-    Exited { token: u64, exit: Exit, leftovers: bool },
+    Exited { token: u64, exit: Exit, leftovers: bool, used: Used },
     TreeEmpty { token: u64 },
     CaptureOpened { token: u64, errno: i32 },
     CaptureFailed { token: u64, errno: i32 },
@@ -506,13 +510,13 @@ enum Happened {
 impl From<Event<'_>> for Happened {
     fn from(event: Event<'_>) -> Self {
         match event {
-            Event::Exited { token, exit, leftovers, .. } => {
+            Event::Exited { token, exit, leftovers, cpu_us, peak_rss_bytes } => {
                 let exit = match exit {
                     velos_ffi::Exit::Code(code) => Exit::Code(code),
                     velos_ffi::Exit::Signal { number, .. } => Exit::Signal(number),
                     velos_ffi::Exit::Unknown => Exit::Unknown,
                 };
-                Happened::Exited { token, exit, leftovers }
+                Happened::Exited { token, exit, leftovers, used: Used { cpu_us, peak_rss_bytes } }
             }
             Event::TreeEmpty { token } => Happened::TreeEmpty { token },
             Event::CaptureOpened { token, result } => {

@@ -87,6 +87,7 @@ impl Control {
             err_fd,
             out_fifo: &paths.out_fifo,
             err_fifo: &paths.err_fifo,
+            in_fifo: Some(&paths.in_fifo),
             out_log: Some(paths.out_log.as_path()).filter(|_| !paths.discard_out),
             err_log: Some(paths.err_log.as_path()).filter(|_| !paths.discard_err),
             max_bytes: paths.max_bytes,
@@ -269,6 +270,7 @@ impl Control {
         Some(CapturePaths {
             out_fifo: self.home.run().join(format!("{own}.out")),
             err_fifo: self.home.run().join(format!("{own}.err")),
+            in_fifo: self.home.run().join(format!("{own}.in")),
             out_log: log(&spec.logs.out, "out"),
             err_log: log(&spec.logs.err, "error"),
             discard_out: spec.logs.discard_out,
@@ -287,6 +289,7 @@ pub(crate) struct CapturePaths {
     pub(crate) stem: String,
     pub(crate) out_fifo: PathBuf,
     pub(crate) err_fifo: PathBuf,
+    pub(crate) in_fifo: PathBuf,
     pub(crate) out_log: PathBuf,
     pub(crate) err_log: PathBuf,
     discard_out: bool,

@@ -114,9 +114,11 @@ impl Control {
         // With an id it would be taken for a run of the app by a daemon that looks for those.
         variables.retain(|entry| !entry.starts_with(b"VELOS_ID=") && !entry.starts_with(b"VELOS_RUN="));
         variables.push([b"VELOS_HOOK=", moment.as_bytes()].concat());
+        // The app's input is not for its hooks.
+        let line = format!("exec </dev/null\n{}", hook.command);
         let spec = SpawnSpec {
             program: b"/bin/sh",
-            argv: &[b"sh", b"-c", hook.command.as_bytes()],
+            argv: &[b"sh", b"-c", line.as_bytes()],
             env: &variables,
             cwd: Some(app.spec.cwd.as_bytes()),
             capture: self.captures.get(&self.supervisor.writes_as(id)).map_or(0, |capture| capture.token),

@@ -50,6 +50,7 @@ impl Control {
         self.check_health();
         self.follow_schedules();
         self.expire_hooks();
+        self.say_on();
     }
 
     fn watch_memory(&mut self) {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use velos_core::app::AppSpec;
 use velos_core::instance::{Exit, InstanceId, SpawnFailure, Token};
+use velos_core::run::Used;
 use velos_core::signal::Signal;
 
 /// Both clocks at one moment. Deadlines use `mono_ns`; `wall_ms` is for people.
@@ -59,6 +60,8 @@ pub enum Input {
         exit: Exit,
         /// Other processes of its group are alive.
         leftovers: bool,
+        /// What it used, when the kernel told.
+        used: Option<Used>,
     },
     /// Nothing of the process tree is alive any more (answers `Effect::WatchTree`).
     TreeEmpty {

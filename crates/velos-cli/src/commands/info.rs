@@ -108,6 +108,7 @@ mod tests {
             processes: Some(2),
             threads: Some(12),
             next_run_ms: None,
+            input: "/home/me/.velos/run/api-0.in".into(),
             captured_bytes: 5_000_000,
         };
         mask(&mut info);

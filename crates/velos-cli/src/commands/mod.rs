@@ -1,6 +1,7 @@
 //! The commands, and what they share.
 
 pub(crate) mod apply;
+pub(crate) mod attach;
 pub(crate) mod config;
 pub(crate) mod daemon;
 mod declare;
@@ -18,9 +19,11 @@ mod log_sources;
 pub(crate) mod logs;
 pub(crate) mod pid;
 pub(crate) mod ping;
+pub(crate) mod runs;
 pub(crate) mod save;
 pub(crate) mod scale;
 pub(crate) mod select;
+pub(crate) mod send;
 pub(crate) mod signal;
 pub(crate) mod start;
 mod start_file;

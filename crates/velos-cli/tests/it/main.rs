@@ -26,6 +26,7 @@ mod protocol_python;
 mod readiness;
 mod readme;
 mod reload;
+mod runs;
 mod selectors;
 mod start_errors;
 mod upgrade;
