@@ -229,6 +229,18 @@ pub struct InstanceSummary {
     pub rss_bytes: Option<u64>,
     /// User name or uid of the process.
     pub user: String,
+    /// How its instances share ports.
+    #[serde(default)]
+    pub mode: crate::app::ExecMode,
+    /// Whether it is restarted when files change.
+    #[serde(default)]
+    pub watching: bool,
+    /// The configuration file it was declared in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_in: Option<RawString>,
+    /// When that file was last changed before it was read, milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_ms: Option<i64>,
     /// Script as a person knows it.
     pub script: RawString,
     /// Last exit.

@@ -159,9 +159,23 @@ impl Control {
         let Some(app) = self.supervisor.app_of(id) else { return };
         let Some(mut environment) = self.environment_of(id) else { return };
         environment.extend(mouth.env);
+        let found = found_again(&app.spec);
+        let mut argv: Vec<&[u8]> = app.spec.argv.iter().map(|argument| argument.as_bytes()).collect();
+        let mut program = app.spec.program.as_bytes();
+        if let Some(found) = &found {
+            use std::os::unix::ffi::OsStrExt;
+            program = found.program.as_os_str().as_bytes();
+            if let Some(first) = argv.first_mut() {
+                *first = program;
+            }
+            if let Some(search) = &found.search {
+                environment.retain(|entry| !entry.starts_with(b"PATH="));
+                environment.push(format!("PATH={search}").into_bytes());
+            }
+        }
         let spec = SpawnSpec {
-            program: app.spec.program.as_bytes(),
-            argv: &app.spec.argv.iter().map(|argument| argument.as_bytes()).collect::<Vec<_>>(),
+            program,
+            argv: &argv,
             env: &environment,
             cwd: Some(app.spec.cwd.as_bytes()),
             capture: self.captures.get(&self.supervisor.writes_as(id)).map_or(0, |capture| capture.token),
@@ -296,6 +310,13 @@ pub(crate) struct CapturePaths {
     discard_err: bool,
     max_bytes: u64,
     keep: u32,
+}
+
+/// The interpreter, if its place follows from the environment.
+fn found_again(spec: &AppSpec) -> Option<crate::interpreter::Found> {
+    let name = spec.interpreter.as_deref().filter(|_| spec.found_in_path)?;
+    let search = spec.env.get(&RawString::from("PATH"))?.to_text();
+    crate::interpreter::find(name, &search, spec.cwd.as_path())
 }
 
 /// `KEY=VALUE` entries of a child: the declared environment and our own variables, which win.

@@ -18,6 +18,7 @@ mod health;
 mod held;
 mod home;
 mod hooks;
+mod interpreter;
 mod journal_log;
 mod link;
 mod processes;

@@ -14,6 +14,7 @@ mod fault_disk;
 mod fault_fds;
 mod fault_kill;
 mod fault_processes;
+mod flags;
 mod health;
 mod hooks;
 mod identity;
