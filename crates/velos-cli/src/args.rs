@@ -106,6 +106,8 @@ pub(crate) enum Command {
     Send(Send),
     /// Type into a program and see what it prints
     Attach(Attach),
+    /// Watch over a process that runs already
+    Adopt(Adopt),
     /// Show what apps printed
     #[command(visible_alias = "log")]
     #[command(after_help = LOGS_EXAMPLES)]
@@ -248,6 +250,18 @@ pub(crate) struct Send {
     /// A JSON value, or any text
     #[arg(value_name = "MESSAGE")]
     pub(crate) message: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Adopt {
+    /// Its process id
+    #[arg(value_name = "PID", value_parser = clap::value_parser!(i32).range(2..))]
+    pub(crate) process: i32,
+    /// Name of the app [default: the name of the program]
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) flags: AppFlags,
 }
 
 #[derive(Debug, Args)]
@@ -446,6 +460,15 @@ pub(crate) struct ImportPm2 {
     /// Overwrite it
     #[arg(long)]
     pub(crate) force: bool,
+    /// Take the running apps over from PM2, which ends; none of them stops
+    #[arg(long, conflicts_with = "file")]
+    pub(crate) live: bool,
+    /// With --live, do not ask
+    #[arg(long, short, requires = "live")]
+    pub(crate) yes: bool,
+    /// With --live, start apps of cluster mode anew: their sockets are PM2's and cannot be taken over
+    #[arg(long, requires = "live")]
+    pub(crate) restart_cluster: bool,
 }
 
 #[derive(Debug, Args)]

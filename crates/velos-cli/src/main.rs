@@ -85,6 +85,7 @@ fn run(context: &Context, command: Command) -> commands::Result {
         Command::Runs(targets) => commands::runs::run(context, &targets),
         Command::Send(send) => commands::send::run(context, &send),
         Command::Attach(attach) => commands::attach::run(context, &attach),
+        Command::Adopt(adopt) => commands::adopt::run(context, &adopt),
         Command::Logs(logs) => commands::logs::run(context, &logs),
         Command::Flush(targets) => commands::flush::flush(context, &targets),
         Command::Events(events) => commands::events::run(context, &events),

@@ -56,6 +56,8 @@ pub mod method {
     pub const UNSUBSCRIBE: &str = "unsubscribe";
     /// The kept runs of instances.
     pub const RUNS: &str = "runs";
+    /// Take processes over that somebody else started.
+    pub const ADOPT: &str = "adopt";
     /// Give a message to programs over their Node channel.
     pub const SEND: &str = "send";
     /// Stop everything, forget it, end the daemon.
@@ -346,6 +348,43 @@ pub struct InstanceRuns {
     pub err_log: RawString,
     /// The newest, at most 10, oldest first.
     pub runs: Vec<crate::run::Run>,
+}
+
+/// Params of `adopt`: an app that runs already.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AdoptParams {
+    /// How it is started again; `instances` is the number of processes.
+    pub app: AppSpec,
+    /// Its processes, in order of their slots.
+    pub processes: Vec<AdoptProcess>,
+}
+
+/// One process of [`AdoptParams`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AdoptProcess {
+    /// Process id.
+    pub pid: i32,
+    /// The other end of its standard input, to be kept open.
+    #[serde(default)]
+    pub input: Option<HeldDescriptor>,
+    /// The other end of its standard output, to be taken from who reads it now.
+    #[serde(default)]
+    pub out: Option<HeldDescriptor>,
+    /// The same of standard error.
+    #[serde(default)]
+    pub err: Option<HeldDescriptor>,
+    /// The other end of its Node channel.
+    #[serde(default)]
+    pub channel: Option<HeldDescriptor>,
+}
+
+/// A descriptor of another process.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct HeldDescriptor {
+    /// Whose.
+    pub pid: i32,
+    /// Its number there.
+    pub fd: i32,
 }
 
 /// Params of `send`.

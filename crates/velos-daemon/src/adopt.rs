@@ -143,6 +143,7 @@ impl Control {
             Ok(()) => {
                 if let Some(id) = self.supervisor.instance_by_token(token) {
                     self.open_ears_again(id, token);
+                    self.open_passages_again(id, token);
                 }
                 self.inputs.push(Input::Adopted { token });
                 true

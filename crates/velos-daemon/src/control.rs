@@ -21,6 +21,7 @@ use crate::hooks;
 use crate::journal_log::JournalLog;
 use crate::link::{self, Packet, Reaped, Received};
 use crate::state_file::{self, Saved};
+use crate::taken::{self, Taken};
 use crate::timers::Timers;
 use crate::upgrade::Upgrade;
 use crate::usage::UsageCache;
@@ -60,6 +61,7 @@ pub(crate) struct Control {
     pub(crate) watch: Watch,
     pub(crate) flushes: BTreeMap<u64, crate::serve::Flushing>,
     pub(crate) hooks: hooks::Running,
+    pub(crate) taken: Taken,
     pub(crate) next_request: u64,
     pub(crate) inputs: Vec<Input>,
     pub(crate) shutdown: bool,
@@ -154,6 +156,7 @@ impl Control {
             watch: Watch::default(),
             flushes: BTreeMap::new(),
             hooks: hooks::Running::default(),
+            taken: Taken::default(),
             next_request: 1,
             inputs: Vec::new(),
             shutdown: false,
@@ -253,6 +256,7 @@ impl Control {
             Happened::Signal { number } => self.shutdown_by_signal(number),
             Happened::FdReady { tag: health::TAG } => self.probes_ended(),
             Happened::FdReady { tag: watch::TAG } => self.files_changed(),
+            Happened::FdReady { tag } if tag >= taken::FIRST_TAG => self.pass_on(tag),
             Happened::FdReady { tag } => self.heard(tag),
             Happened::Nothing => {}
         }
@@ -438,6 +442,7 @@ impl Control {
             self.health.deadline(),
             self.hooks.deadline(),
             self.ears.deadline(),
+            self.taken.deadline(),
             save,
             held,
             self.rest_at_ns,

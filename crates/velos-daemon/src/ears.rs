@@ -121,6 +121,12 @@ impl Control {
         }
     }
 
+    /// The channel of a process that somebody else started.
+    pub(crate) fn keep_channel(&mut self, token: Token, stream: UnixStream) {
+        self.tell_guardian(&Packet::Hold(channel_name(token)), Some(stream.as_raw_fd()));
+        self.listen_to(token, stream);
+    }
+
     fn listen_to(&mut self, token: Token, stream: UnixStream) -> bool {
         stream.set_nonblocking(true).is_ok()
             && self.add_ear(token, Kind::Channel { stream, heard: Vec::new(), unsent: Vec::new() })

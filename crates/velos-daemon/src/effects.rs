@@ -19,6 +19,7 @@ impl Control {
     pub(crate) fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Spawn { token, instance } => self.spawn_when_captured(token, instance),
+            Effect::Adopt { token, instance } => self.adopt_running(token, instance),
             Effect::Signal { token, signal, scope } if self.hold_signal(token, signal, scope) => {}
             Effect::Signal { token, signal, scope } => self.send_signal(token, signal, scope),
             Effect::WatchTree { token } => {
@@ -28,6 +29,7 @@ impl Control {
             }
             Effect::ForgetProcess { token } => {
                 self.close_ears(token);
+                self.close_passages(token);
                 // Already unknown is what we want.
                 let _ = self.reactor.process_forget(token.0);
             }

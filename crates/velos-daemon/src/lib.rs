@@ -26,6 +26,7 @@ mod rights;
 mod schedule;
 mod serve;
 mod state_file;
+mod taken;
 mod timers;
 mod trial;
 mod update;

@@ -7,7 +7,7 @@ use velos_core::event::{Event, Verb};
 use velos_core::frame::{self, Message};
 use velos_core::instance::InstanceId;
 use velos_core::protocol::{
-    EventsParams, EventsReply, FlushReply, Hello, InfoReply, ListReply, Lost, Outcome, Outcomes,
+    AdoptParams, EventsParams, EventsReply, FlushReply, Hello, InfoReply, ListReply, Lost, Outcome, Outcomes,
     PROTOCOL_OLDEST, PROTOCOL_VERSION, Refusal, RunsReply, SendParams, SignalParams, Start, Targets,
     WhyReply, method,
 };
@@ -97,6 +97,12 @@ impl Control {
             }
             method::ROTATE => self.rotate(&decode::<Targets>(params)?.targets).map(now),
             method::RUNS => self.runs_of(&decode::<Targets>(params)?.targets).map(now),
+            method::ADOPT => {
+                let params: AdoptParams = decode(params)?;
+                check_app(&params.app)?;
+                self.begin_adopt(client, id, params)?;
+                Ok(Answer::Later)
+            }
             method::SEND => self.send_message(&decode(params)?).map(now),
             method::DELETE => self.command_on(client, id, &decode::<Targets>(params)?.targets, Verb::Delete),
             method::FLUSH => self.flush(client, id, &decode::<Targets>(params)?.targets),

@@ -51,6 +51,7 @@ impl Control {
         self.follow_schedules();
         self.expire_hooks();
         self.say_on();
+        self.pass_on_all();
     }
 
     fn watch_memory(&mut self) {

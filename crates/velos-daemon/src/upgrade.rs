@@ -190,8 +190,8 @@ impl Control {
             }
         };
         self.send_all_held();
-        let channels = self.all_channels();
-        for (name, fd) in self.all_fifos().into_iter().chain(channels) {
+        let others = [self.all_channels(), self.all_passages()].concat();
+        for (name, fd) in self.all_fifos().into_iter().chain(others) {
             if let Ok(copy) = velos_ffi::process::duplicate(fd) {
                 self.handover.fifos.insert(name, copy);
             }

@@ -424,7 +424,7 @@ impl World {
                     }
                     self.sequence = event.sequence;
                 }
-                Effect::ForgetProcess { .. } | Effect::Persist | Effect::Shutdown => {}
+                Effect::Adopt { .. } | Effect::ForgetProcess { .. } | Effect::Persist | Effect::Shutdown => {}
             }
         }
         Ok(())

@@ -108,11 +108,27 @@ pub enum Input {
     Deadline,
 }
 
+/// A process that somebody else started.
+#[derive(Clone, Copy, Debug)]
+pub struct Running {
+    /// Its process.
+    pub identity: velos_core::instance::ProcessIdentity,
+    /// When it was started, CLOCK_MONOTONIC, nanoseconds.
+    pub started_mono_ns: u64,
+}
+
 /// What can be asked.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Add apps and start them. Per app: refused when an app of that name has a live or pending instance.
     Add(Vec<AppSpec>),
+    /// Enter an app whose processes run already. Refused when an app of that name has a live or pending instance.
+    TakeOver {
+        /// The declaration; as many instances as processes.
+        app: Box<AppSpec>,
+        /// In order of their slots.
+        processes: Vec<Running>,
+    },
     /// Replace the declarations of known apps; what runs goes on. Instances are added and deleted to fit.
     Update(Vec<AppSpec>),
     /// Start known instances.

@@ -21,7 +21,7 @@ mod tickets;
 mod update;
 
 pub use effect::{Effect, Effects, Scope};
-pub use input::{Command, Input, Now, Ticket};
+pub use input::{Command, Input, Now, Running, Ticket};
 pub use instance::{App, AppId, Instance};
 pub use journal::Journal;
 pub use runs::Runs;

@@ -1,5 +1,6 @@
 //! The commands, and what they share.
 
+pub(crate) mod adopt;
 pub(crate) mod ai_keys;
 mod amend;
 pub(crate) mod apply;
@@ -13,6 +14,7 @@ pub(crate) mod events;
 pub(crate) mod flush;
 mod from_file;
 pub(crate) mod import;
+mod import_live;
 pub(crate) mod info;
 pub(crate) mod init;
 pub(crate) mod jlist;
@@ -31,6 +33,7 @@ mod settings;
 pub(crate) mod signal;
 pub(crate) mod start;
 pub(crate) mod start_file;
+mod unix_peers;
 pub(crate) mod upgrade;
 pub(crate) mod version;
 pub(crate) mod wait;

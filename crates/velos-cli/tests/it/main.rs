@@ -30,6 +30,7 @@ mod reload;
 mod runs;
 mod selectors;
 mod start_errors;
+mod take_over;
 mod upgrade;
 mod watch;
 
