@@ -5,18 +5,21 @@
 //! lines.
 
 pub mod ansi;
+mod content;
 mod follow;
 mod index;
 mod json;
 pub mod level;
 mod line;
 mod merge;
+pub mod query;
 pub mod redact;
 mod segments;
 mod split;
 mod tail;
 pub mod template;
 mod watch;
+mod zstd;
 
 pub use follow::Follower;
 pub use index::{Index, Record, flag};
