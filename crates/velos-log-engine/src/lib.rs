@@ -6,6 +6,7 @@
 
 pub mod ansi;
 mod content;
+pub mod errors;
 mod follow;
 mod index;
 mod json;
