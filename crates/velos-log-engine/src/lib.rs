@@ -4,6 +4,7 @@
 //! bytes were written, and by which stream when two share the file. A missing or torn index costs the times, never the
 //! lines.
 
+pub mod anomaly;
 pub mod ansi;
 mod content;
 pub mod errors;

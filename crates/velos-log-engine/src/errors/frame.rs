@@ -137,7 +137,10 @@ fn of_go(line: &[u8], body: &str) -> Option<Part> {
     }
     let open = body.rfind('(')?;
     let name = body.get(..open)?;
-    let is_call = body.ends_with(')') && name.contains('.') && !name.contains(' ') && !name.contains(':');
+    let is_call = body.ends_with(')')
+        && (name.contains('.') || name == "panic")
+        && !name.contains(' ')
+        && !name.contains(':');
     is_call.then(|| Part::Function(name.to_owned()))
 }
 
