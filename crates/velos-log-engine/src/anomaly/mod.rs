@@ -37,6 +37,8 @@ const JOIN_MINUTES: usize = 15;
 const EXCLUDED_MINUTES_MAX: usize = 60;
 /// Silence needs so many expected.
 const SILENCE_EXPECTED: f64 = 20.0;
+/// And so many minutes.
+const SILENCE_MINUTES_MIN: usize = 2;
 
 /// What is unusual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -200,7 +202,11 @@ fn silences(counts: &[u32], spikes: &[Episode]) -> Vec<Episode> {
         if let Some(usual) = Baseline::before(counts, &excluded, minute) {
             let (mean, size) = usual.predict(length);
             let ln_p = tail::ln_none(mean, size);
-            if mean >= SILENCE_EXPECTED && ln_p < LN_P_ALARM && length > usual.longest_gap() {
+            if length >= SILENCE_MINUTES_MIN
+                && mean >= SILENCE_EXPECTED
+                && ln_p < LN_P_ALARM
+                && length > usual.longest_gap()
+            {
                 found.push(Episode {
                     kind: Kind::Silence,
                     start: minute,

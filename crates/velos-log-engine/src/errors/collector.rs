@@ -11,6 +11,17 @@ use crate::line::Stream;
 /// Different errors that are told apart; of what comes beyond only the number is kept.
 const GROUPS_MAX: usize = 1_000;
 
+/// What a line is to the errors of its source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// Nothing.
+    No,
+    /// The first line of one.
+    Begins,
+    /// It belongs to the one before.
+    GoesOn,
+}
+
 /// Finds errors in the lines of one source, its streams each in order.
 #[derive(Debug, Default)]
 pub struct Errors {
@@ -30,50 +41,55 @@ impl Errors {
     }
 
     /// The next line and what is thought of it.
-    pub fn add(&mut self, line: &[u8], verdict: Verdict, time_us: Option<u64>, stream: Stream) {
+    pub fn add(&mut self, line: &[u8], verdict: Verdict, time_us: Option<u64>, stream: Stream) -> Looked {
+        self.add_stripped(&crate::ansi::strip(line), verdict, time_us, stream)
+    }
+
+    /// The same, of a line without escape sequences.
+    #[inline]
+    pub fn add_stripped(
+        &mut self,
+        line: &[u8],
+        verdict: Verdict,
+        time_us: Option<u64>,
+        stream: Stream,
+    ) -> Looked {
         self.number += 1;
-        let is_error = verdict.level >= Level::Error;
         let slot = usize::from(stream == Stream::Err);
         let is_open = self.open.get(slot).is_some_and(Option::is_some);
-        if is_error || is_open {
-            self.look(&crate::ansi::strip(line), verdict, time_us, slot);
+        if verdict.level >= Level::Error || is_open {
+            self.look(line, verdict, time_us, slot)
+        } else {
+            Looked::No
         }
     }
 
-    /// As many lines as these would change nothing.
-    pub(crate) fn pass(&mut self, lines: u64) {
-        self.number += lines;
-    }
-
-    /// Whether the next line of a stream may belong to an error that began before.
-    pub(crate) fn is_open(&self, stream: Stream) -> bool {
-        self.open.get(usize::from(stream == Stream::Err)).is_some_and(Option::is_some)
-    }
-
-    fn look(&mut self, line: &[u8], verdict: Verdict, time_us: Option<u64>, slot: usize) {
+    fn look(&mut self, line: &[u8], verdict: Verdict, time_us: Option<u64>, slot: usize) -> Looked {
         let is_error = verdict.level >= Level::Error;
-        let Some(open) = self.open.get_mut(slot) else { return };
+        let Some(open) = self.open.get_mut(slot) else { return Looked::No };
         if let Some(trace) = open {
             // What the program itself calls harmless ends an error, whatever it looks like.
             let is_other = !verdict.inferred && verdict.level < Level::Error && is_said(line);
             if !is_other && trace.take(line, is_error) == Taken::Yes {
-                return;
+                return Looked::GoesOn;
             }
             let over = open.take();
             self.put(over);
         }
         if !is_error {
-            return;
+            return Looked::No;
         }
         let begun = match structured::stack(line) {
             Some(stack) => Some(whole(&stack)),
             None => Trace::begin(line, is_error),
         };
-        let Some(mut trace) = begun else { return };
+        let Some(mut trace) = begun else { return Looked::No };
         (trace.time_us, trace.number) = (time_us, self.number);
         if let Some(open) = self.open.get_mut(slot) {
             *open = Some(trace);
         }
+        self.count += 1;
+        Looked::Begins
     }
 
     /// No more lines.
@@ -86,7 +102,6 @@ impl Errors {
 
     fn put(&mut self, trace: Option<Trace>) {
         let Some(mut trace) = trace else { return };
-        self.count += 1;
         let (kind, message, fingerprint) = trace.told();
         let last_message = trace.message();
         let place = match self.places.get(&fingerprint) {
@@ -143,11 +158,6 @@ impl Errors {
     /// The latest error.
     pub fn last(&self) -> Option<&ErrorGroup> {
         self.last.and_then(|(_, place)| self.groups.get(place))
-    }
-
-    /// Number of the latest group in [`Self::groups`], before they are sorted.
-    pub(crate) fn place_of_last(&self) -> Option<usize> {
-        self.last.map(|(_, place)| place)
     }
 
     /// In order of appearance.

@@ -13,7 +13,7 @@ mod trace;
 
 use serde::Serialize;
 
-pub use collector::Errors;
+pub use collector::{Errors, Looked};
 pub use said::message;
 
 /// Whether a line is how Ruby tells an exception that nobody caught.
