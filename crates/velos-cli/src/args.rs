@@ -25,7 +25,8 @@ const LOGS_EXAMPLES: &str = "Examples:
 
 const MCP_EXAMPLES: &str = "Examples:
   velos mcp-server --read-only
-  velos mcp-server --tools core --allow 'dev-*'";
+  velos mcp-server --tools core --allow 'dev-*'
+  velos mcp-server --http 7070";
 
 /// A process manager for people and for AI agents
 #[derive(Debug, Parser)]
@@ -494,6 +495,12 @@ pub(crate) struct McpServer {
     /// Declare output schemas and return structured content, for programs
     #[arg(long)]
     pub(crate) structured: bool,
+    /// Serve over HTTP on this address or port instead of stdin and stdout
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) http: Option<String>,
+    /// Name by which clients may call the HTTP server, besides its address (may be given several times)
+    #[arg(long, value_name = "NAME", requires = "http")]
+    pub(crate) http_host: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -6,12 +6,12 @@ use clap::Parser;
 use velos_client::Home;
 use velos_core::app::AppSpec;
 use velos_core::error::ErrorReply;
-use velos_mcp::{Host, NewApp, Options, Selection};
+use velos_mcp::{Host, Http, Listening, NewApp, Options, Selection};
 
 use super::declare;
 use crate::args::{Arguments, Command, McpServer, McpTools, Start};
 
-pub(crate) fn run(_: &super::Context, wanted: &McpServer) -> super::Result {
+pub(crate) fn run(context: &super::Context, wanted: &McpServer) -> super::Result {
     let options = Options {
         read_only: wanted.read_only,
         selection: match wanted.tools {
@@ -21,8 +21,29 @@ pub(crate) fn run(_: &super::Context, wanted: &McpServer) -> super::Result {
         allow: wanted.allow.clone(),
         structured: wanted.structured,
     };
-    velos_mcp::serve_stdio(Home::from_environment()?, options, Arc::new(CommandLine))?;
+    let (home, host) = (Home::from_environment()?, Arc::new(CommandLine));
+    match &wanted.http {
+        None => velos_mcp::serve_stdio(home, options, host)?,
+        Some(address) => {
+            let http = Http { address: velos_mcp::parse_address(address)?, hosts: wanted.http_host.clone() };
+            velos_mcp::serve_http(home, options, host, &http, |listening| tell(context, listening))?;
+        }
+    }
     Ok(0)
+}
+
+/// To the person who started it.
+fn tell(context: &super::Context, listening: &Listening) {
+    if context.quiet {
+        return;
+    }
+    let Listening { url, token_file, is_public } = listening;
+    super::note(&format!("serving {url}\nthe bearer token is in {}\n", token_file.display()));
+    if *is_public {
+        super::note(
+            "warning: other machines can reach it, and the token travels in the clear; put TLS in front of it\n",
+        );
+    }
 }
 
 /// Declares apps as `velos start` does.

@@ -82,7 +82,7 @@ pub(super) fn list(arguments: &List, call: &Call<'_>) -> Outcome {
         None => 0,
     };
     let limit = arguments.limit.unwrap_or(50).clamp(1, 1_000);
-    let ports = Ports::look();
+    let ports = if all.iter().any(|one| one.pid.is_some()) { Ports::look() } else { Ports::default() };
     let mut text = String::new();
     let mut table = Columns::new(&[
         "name",
