@@ -27,6 +27,11 @@ const LOGS_EXAMPLES: &str = "Examples:
   velos logs api --lines 100 --nostream
   velos logs -f --err";
 
+const MCP_EXAMPLES: &str = "Examples:
+  velos mcp-server --read-only
+  velos mcp-server --tools core --allow 'dev-*'
+  velos mcp-server --http 7070";
+
 /// A process manager for people and for AI agents
 #[derive(Debug, Parser)]
 #[command(name = "velos", disable_version_flag = true, disable_help_subcommand = true, max_term_width = 100, after_help = EXIT_CODES)]
@@ -151,6 +156,9 @@ pub(crate) enum Command {
     /// Swap the binary of the running daemon; no app stops
     #[command(aliases = ["update", "updatePM2"])]
     Upgrade(Upgrade),
+    /// Serve AI agents: tools of the Model Context Protocol
+    #[command(name = "mcp-server", visible_alias = "mcp", after_help = MCP_EXAMPLES)]
+    McpServer(McpServer),
     /// Run the daemon in the foreground
     Daemon(Daemon),
 }
@@ -514,6 +522,34 @@ pub(crate) struct Upgrade {
     /// The new binary [default: this one]
     #[arg(value_name = "PATH")]
     pub(crate) path: Option<std::path::PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct McpServer {
+    /// Refuse every tool that changes something
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Which tools there are: the eight that most tasks need, or all sixteen
+    #[arg(long, value_name = "SET", value_enum, default_value_t = McpTools::All)]
+    pub(crate) tools: McpTools,
+    /// Show and touch only apps whose names fit (may be given several times)
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) allow: Vec<String>,
+    /// Declare output schemas and return structured content, for programs
+    #[arg(long)]
+    pub(crate) structured: bool,
+    /// Serve over HTTP on this address or port instead of stdin and stdout
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) http: Option<String>,
+    /// Name by which clients may call the HTTP server, besides its address (may be given several times)
+    #[arg(long, value_name = "NAME", requires = "http")]
+    pub(crate) http_host: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum McpTools {
+    Core,
+    All,
 }
 
 #[derive(Debug, Args)]

@@ -97,6 +97,7 @@ fn run(context: &Context, command: Command) -> commands::Result {
         Command::Ping => commands::ping::run(context),
         Command::Kill => commands::kill::run(context),
         Command::Upgrade(upgrade) => commands::upgrade::run(context, &upgrade),
+        Command::McpServer(server) => commands::mcp_server::run(context, &server),
         Command::Daemon(daemon) => commands::daemon::run(&daemon),
     }
 }
