@@ -16,6 +16,7 @@ pub(crate) mod kill;
 pub(crate) mod list;
 mod log_sources;
 pub(crate) mod logs;
+pub(crate) mod monit;
 pub(crate) mod pid;
 pub(crate) mod ping;
 pub(crate) mod save;
