@@ -117,6 +117,9 @@ pub(crate) enum Command {
     #[command(visible_alias = "log")]
     #[command(after_help = LOGS_EXAMPLES)]
     Logs(Logs),
+    /// Show all apps on the full screen, live, with their logs, errors and keys to act on them
+    #[command(visible_alias = "dash")]
+    Monit,
     /// Empty the logs of apps, or of all
     Flush(OptionalTargets),
     /// Begin new log files for apps, or for all

@@ -23,6 +23,7 @@ pub(crate) mod list;
 mod log_sources;
 pub(crate) mod logs;
 pub(crate) mod mcp_server;
+pub(crate) mod monit;
 pub(crate) mod pid;
 pub(crate) mod ping;
 pub(crate) mod runs;
