@@ -199,7 +199,6 @@ impl AppSpec {
         let declared = [
             ("exec_mode = \"cluster\"", self.exec_mode == ExecMode::Cluster),
             ("listen", !self.listen.is_empty()),
-            ("critical", self.critical),
             ("logs.combined", self.logs.combined.is_some()),
             ("logs.compress", self.logs.compress),
             ("logs.format", self.logs.format != LogFormat::Raw),

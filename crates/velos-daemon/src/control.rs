@@ -65,6 +65,8 @@ pub(crate) struct Control {
     pub(crate) next_request: u64,
     pub(crate) inputs: Vec<Input>,
     pub(crate) shutdown: bool,
+    /// With what the daemon leaves.
+    pub(crate) exit_code: i32,
     reaped: BTreeMap<i32, Reaped>,
     save: Save,
     /// When to give back the memory that was needed to answer.
@@ -160,6 +162,7 @@ impl Control {
             next_request: 1,
             inputs: Vec::new(),
             shutdown: false,
+            exit_code: 0,
             save: Save::default(),
             rest_at_ns: None,
             is_resting: false,
@@ -470,7 +473,7 @@ impl Control {
         }
         // Writes what is queued, then hangs up.
         drop(self.reactor);
-        0
+        self.exit_code
     }
 
     pub(crate) fn tell_guardian(&mut self, packet: &Packet, fd: Option<i32>) {

@@ -184,9 +184,23 @@ impl Control {
             rights: rights::of(&app.spec),
             channel: mouth.channel.as_ref().map(AsRawFd::as_raw_fd),
         };
+        let cgroup = match self.cgroup_of(id) {
+            Ok(cgroup) => cgroup,
+            Err(error) => {
+                self.close_ears(token);
+                let errno = error.raw_os_error().unwrap_or(0);
+                let failure = SpawnFailure { stage: SpawnStage::Rlimit, errno };
+                return self.inputs.push(Input::SpawnFailed { token, failure });
+            }
+        };
         match self.reactor.spawn(token.0, &spec) {
             Ok(spawned) => {
                 let pid = spawned.pid;
+                if let Some(Err(error)) = cgroup.map(|folder| crate::cgroup::enter(&folder, pid)) {
+                    let text =
+                        format!("its limits do not hold: it could not be put into its cgroup: {error}");
+                    self.note(Some(id), What::Note { text });
+                }
                 self.adjust_oom_score(id, pid);
                 self.write_pid_file(id, pid);
                 self.inputs.push(Input::Spawned { token, pid, start_ticks: spawned.start_ticks });
@@ -197,6 +211,16 @@ impl Control {
                 self.inputs.push(Input::SpawnFailed { token, failure });
             }
         }
+    }
+
+    fn cgroup_of(&self, id: InstanceId) -> std::io::Result<Option<PathBuf>> {
+        let Some(app) = self.supervisor.app_of(id).filter(|app| app.spec.limits.need_cgroup()) else {
+            return Ok(None);
+        };
+        let own = crate::cgroup::own().ok_or_else(|| std::io::Error::from_raw_os_error(nix::libc::ENOENT))?;
+        let stem = format!("{}-{}", app.spec.name.file_stem(), self.supervisor.writes_as(id).0);
+        let ours = [std::process::id().cast_signed(), self.handover.guardian_pid];
+        crate::cgroup::prepare(&own, &stem, &app.spec.limits, &ours).map(Some)
     }
 
     /// Inherited by what it starts; a child that it started before this instant keeps the daemon's.
@@ -245,6 +269,9 @@ impl Control {
         for suffix in ["out", "err"] {
             self.tell_guardian(&Packet::Release(format!("{stem}.{suffix}")), None);
         }
+        if let Some(own) = crate::cgroup::own().filter(|own| own.join("velos").is_dir()) {
+            crate::cgroup::remove(&own, &stem);
+        }
         // A pid file that stays behind names a dead process; the table is the truth.
         let _ = self.reactor.file_remove(&self.home.pids().join(format!("{stem}.pid")));
     }
@@ -265,6 +292,30 @@ impl Control {
         self.log.event(&mut self.reactor, event);
         self.broadcast(event);
         self.hooks_of_event(event);
+        self.end_with_critical(event);
+    }
+
+    /// In the foreground the end of a critical app is the end of all, with its exit code.
+    fn end_with_critical(&mut self, event: &Event) {
+        let (What::Transition { from, to, .. }, Some(id)) = (&event.what, event.instance) else { return };
+        let rests = matches!(to, velos_core::instance::Phase::Stopped | velos_core::instance::Phase::Errored);
+        let Some((instance, app)) = self.supervisor.instance(id).zip(self.supervisor.app_of(id)) else {
+            return;
+        };
+        let by_itself = !instance.stopped_by_command && from != to;
+        if !(self.home.is_foreground && rests && app.spec.critical && by_itself) {
+            return;
+        }
+        let code = match instance.exit {
+            Some(velos_core::instance::Exit::Code(code)) => code,
+            // As shells tell of a signal.
+            Some(velos_core::instance::Exit::Signal(number)) => 128 + number,
+            Some(velos_core::instance::Exit::Unknown) | None => 1,
+        };
+        self.exit_code = code;
+        let text = format!("it is critical and ended, so all ends with code {code}");
+        self.note(Some(id), What::Note { text });
+        self.shutdown_by_signal(nix::libc::SIGTERM);
     }
 
     /// Where the output of an instance goes.

@@ -8,6 +8,7 @@
 
 mod adopt;
 mod boot;
+mod cgroup;
 mod clients;
 mod control;
 mod ears;

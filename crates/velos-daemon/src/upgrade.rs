@@ -204,6 +204,7 @@ impl Control {
         let error = match handover.write_for_exec() {
             Ok(memory) => Command::new(executable.as_os_str())
                 .arg("daemon")
+                .args(Some("--background").filter(|_| !home.is_foreground))
                 .env(HANDOVER_VARIABLE, std::os::fd::AsRawFd::as_raw_fd(&memory).to_string())
                 .env("VELOS_HOME", home.root())
                 .exec(),
