@@ -88,6 +88,7 @@ fn run(context: &Context, command: Command) -> commands::Result {
         Command::Adopt(adopt) => commands::adopt::run(context, &adopt),
         Command::Logs(logs) => commands::logs::run(context, &logs),
         Command::Monit => commands::monit::run(context),
+        Command::Health(health) => commands::health::run(context, &health),
         Command::Flush(targets) => commands::flush::flush(context, &targets),
         Command::Events(events) => commands::events::run(context, &events),
         Command::Apply(apply) => commands::apply::run(context, &apply),

@@ -21,6 +21,7 @@ mod identity;
 mod ipc_abuse;
 mod lifecycle;
 mod logs;
+mod logs_views;
 mod output_bytes;
 mod policy;
 mod protocol_python;
