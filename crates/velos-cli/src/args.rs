@@ -167,6 +167,9 @@ pub(crate) enum Command {
     /// Serve AI agents: tools of the Model Context Protocol
     #[command(name = "mcp-server", visible_alias = "mcp", after_help = MCP_EXAMPLES)]
     McpServer(McpServer),
+    /// Compress closed segments of a log (the daemon calls it)
+    #[command(hide = true)]
+    PackLog(PackLog),
     /// Run the daemon in the foreground
     Daemon(Daemon),
 }
@@ -562,6 +565,16 @@ pub(crate) struct Health {
     /// Exit code 1 when a score is lower
     #[arg(long, value_name = "SCORE", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) fail_below: Option<u8>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PackLog {
+    /// The live log
+    #[arg(value_name = "LOG")]
+    pub(crate) log: std::path::PathBuf,
+    /// Only segments below this number
+    #[arg(value_name = "NUMBER")]
+    pub(crate) below: u64,
 }
 
 #[derive(Debug, Args)]

@@ -96,6 +96,7 @@ fn run(context: &Context, command: Command) -> commands::Result {
         Command::Init(init) => commands::init::run(context, &init),
         Command::Import(import) => commands::import::run(context, &import),
         Command::AiKeys => commands::ai_keys::run(context),
+        Command::PackLog(pack) => commands::pack_log::run(context, &pack),
         Command::Ping => commands::ping::run(context),
         Command::Kill => commands::kill::run(context),
         Command::Upgrade(upgrade) => commands::upgrade::run(context, &upgrade),

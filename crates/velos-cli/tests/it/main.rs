@@ -20,6 +20,7 @@ mod hooks;
 mod identity;
 mod ipc_abuse;
 mod lifecycle;
+mod log_forms;
 mod logs;
 mod logs_views;
 mod output_bytes;
