@@ -121,6 +121,8 @@ pub enum Mode {
         text: String,
         /// Before.
         before: String,
+        /// The row that was selected before: what is filtered out loses the selection.
+        selected: Option<InstanceId>,
     },
     /// A question before something that cannot be undone.
     Confirm {

@@ -104,8 +104,9 @@ fn a_filter_is_seen_while_it_is_typed_and_esc_takes_it_back() {
     let mut model = sample::model(100, 30);
     keys(&mut model, "/work");
     assert_eq!((model.table.shown().len(), selected(&model)), (1, 3));
-    keys(&mut model, "\x1b");
-    assert_eq!(model.table.shown().len(), 6);
+    let effects = keys(&mut model, "\x1b");
+    assert_eq!((model.table.shown().len(), selected(&model)), (6, 0));
+    assert!(matches!(effects.as_slice(), [Effect::Follow(Some(_))]), "{effects:?}");
     keys(&mut model, "/state:online\n");
     assert_eq!((model.table.shown().len(), &model.mode), (3, &Mode::Normal));
     // `q` is a letter while it is typed.
@@ -167,7 +168,7 @@ fn errors_and_summary_are_read_when_they_are_looked_at() {
     let effects = update(&mut model, Msg::Tick(sample::NOW_MS + 120_000));
     assert!(matches!(effects.as_slice(), [Effect::Digest(_)]), "{effects:?}");
     keys(&mut model, "g");
-    assert_eq!(model.tab, Tab::Logs);
+    assert_eq!((model.tab, model.focus), (Tab::Logs, Focus::Table));
     model.logs.add(sample::log_lines());
     assert_eq!(update(&mut model, Msg::Tick(sample::NOW_MS + 180_000)), [], "nobody looks");
 }
