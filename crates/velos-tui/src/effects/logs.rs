@@ -2,11 +2,12 @@
 
 use std::io::{self, PipeReader};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use velos_log_engine::level::Classifier;
 use velos_log_engine::redact::Redactor;
@@ -16,14 +17,23 @@ use crate::digest::Digest;
 use crate::logs::{LINES_MAX, LogLine};
 use crate::msg::{LogBatch, LogSource, Msg};
 
+#[cfg(test)]
+mod tests;
+
 /// Lines of each stream that are read first.
 const PAST: usize = 1_500;
 /// Lines of each stream that errors and summary are made of.
 const DIGEST_LINES: usize = 10_000;
 /// Between two looks at a log that does not stop growing.
 const PAUSE: Duration = Duration::from_millis(50);
+/// And while it grows faster than anybody reads.
+const PAUSE_FAST: Duration = Duration::from_millis(250);
 /// Of more bytes than this between two looks only the last lines are read.
-const GROWTH_MAX: u64 = 4 * 1024 * 1024;
+const GROWTH_MAX: u64 = 512 * 1024;
+/// So many of each stream.
+const PAST_FAST: usize = 300;
+/// Two new files in this time are too much to be read whole, too.
+const ROTATIONS_APART: Duration = Duration::from_secs(2);
 
 /// Reads the logs of one process at a time.
 pub(super) struct Reader {
@@ -103,7 +113,7 @@ struct Source {
     follower: Follower,
     classifier: Classifier,
     redactor: Option<Redactor>,
-    bytes: u64,
+    growth: Growth,
 }
 
 impl Source {
@@ -115,19 +125,16 @@ impl Source {
             follower,
             classifier: Classifier::new(),
             redactor: redact.then(Redactor::new),
-            bytes: size(path),
+            growth: Growth::of(path),
         };
         Ok((lines, source))
     }
 
     /// What was added; only the end of it when that is too much.
     fn look(&mut self, skipped: &mut bool) -> io::Result<Vec<Line>> {
-        let bytes = size(&self.path);
-        let growth = bytes.saturating_sub(self.bytes);
-        self.bytes = bytes;
-        if growth > GROWTH_MAX {
+        if self.growth.is_too_much(&self.path) {
             *skipped = true;
-            let (lines, follower) = Follower::after_tail(&self.path, self.stream, PAST)?;
+            let (lines, follower) = Follower::after_tail(&self.path, self.stream, PAST_FAST)?;
             self.follower = follower;
             return Ok(lines);
         }
@@ -150,8 +157,31 @@ impl Source {
     }
 }
 
-fn size(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |meta| meta.len())
+/// How fast a log grows.
+struct Growth {
+    bytes: u64,
+    inode: u64,
+    rotated: Option<Instant>,
+}
+
+impl Growth {
+    fn of(path: &Path) -> Self {
+        let meta = std::fs::metadata(path);
+        let (bytes, inode) = meta.map_or((0, 0), |meta| (meta.len(), meta.ino()));
+        Self { bytes, inode, rotated: None }
+    }
+
+    /// Whether more came since the last look than is worth reading.
+    fn is_too_much(&mut self, path: &Path) -> bool {
+        let before = std::mem::replace(self, Self::of(path));
+        if self.inode == before.inode || before.inode == 0 {
+            self.rotated = before.rotated;
+            return self.bytes.saturating_sub(before.bytes) > GROWTH_MAX;
+        }
+        self.rotated = Some(Instant::now());
+        // What stood in files between is not known.
+        self.bytes > GROWTH_MAX || before.rotated.is_some_and(|at| at.elapsed() < ROTATIONS_APART)
+    }
 }
 
 fn read(
@@ -186,7 +216,7 @@ fn read(
             }
         }
         // What comes now comes together.
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(if skipped { PAUSE_FAST } else { PAUSE });
         skipped = false;
         runs = sources.iter_mut().map(|source| source.look(&mut skipped)).collect::<io::Result<_>>()?;
     }

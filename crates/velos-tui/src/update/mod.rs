@@ -45,7 +45,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Log(batch) => {
             if batch.generation == model.logs.generation {
                 model.logs.hidden += batch.hidden;
-                model.logs.skipped |= batch.skipped;
+                model.logs.skipped = batch.skipped;
                 model.logs.add(batch.lines);
             }
         }
