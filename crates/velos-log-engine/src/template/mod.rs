@@ -18,6 +18,9 @@ mod value;
 pub use header::Header;
 pub use miner::{Miner, Template};
 
+pub(crate) use key::render;
+pub(crate) use mask::mask;
+
 /// 64 bits of a folded multiplication per 8 bytes; not for adversaries, tables are bounded.
 pub(crate) fn hash(bytes: &[u8]) -> u64 {
     let mut state = bytes.len() as u64 ^ 0x9e37_79b9_7f4a_7c15;
