@@ -41,9 +41,9 @@ fn processes_and_logs_are_seen_and_acted_on() {
     say(&env, "ERROR cannot reach db at 10.0.0.1: refused\nINFO on we go\n");
     tmux.wait(&["E ERROR cannot reach db", "on we go"]);
     tmux.keys(&["e"]);
-    tmux.wait(&["1 lines of errors, 1 kinds", "cannot reach db at <IP>: refused"]);
+    tmux.wait(&["1 error, 1 different", "1x cannot reach db at <IP>: refused"]);
     tmux.keys(&["g"]);
-    tmux.wait(&["1 error  2 info"]);
+    tmux.wait(&["Health ", "3 lines, 1 error, 0 warnings, last 1h", "Patterns", "Last error: "]);
     tmux.keys(&["5"]);
     tmux.wait(&["* API_TOKEN=***", "* PORT=3000", "!hunter2"]);
     tmux.keys(&["4"]);

@@ -72,6 +72,7 @@ fn follow(home: &Home, words: Words, send: &Sender<Msg>, last: &mut Option<u64>)
 }
 
 fn line(words: Words, event: &Event) -> EventLine {
+    let is_end = matches!(event.what, What::Transition { cause: Cause::Exited { .. }, .. });
     let phase = match &event.what {
         What::Transition { to, pid, .. } => Some((*to, *pid)),
         _ => None,
@@ -83,6 +84,7 @@ fn line(words: Words, event: &Event) -> EventLine {
         text: (words.sentence)(event),
         phase,
         is_bad: is_bad(&event.what),
+        is_end,
     }
 }
 

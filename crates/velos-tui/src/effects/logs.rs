@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 
 use velos_log_engine::level::Classifier;
 use velos_log_engine::redact::Redactor;
-use velos_log_engine::{Follower, Line, Stream, Watcher, Woken, merge, neutralise, tail};
+use velos_log_engine::{Follower, Line, Stream, Watcher, Woken, merge, neutralise};
 
-use crate::digest::Digest;
 use crate::logs::{LINES_MAX, LogLine};
 use crate::msg::{LogBatch, LogSource, Msg};
 
@@ -22,8 +21,6 @@ mod tests;
 
 /// Lines of each stream that are read first.
 const PAST: usize = 1_500;
-/// Lines of each stream that errors and summary are made of.
-const DIGEST_LINES: usize = 10_000;
 /// Between two looks at a log that does not stop growing.
 const PAUSE: Duration = Duration::from_millis(50);
 /// And while it grows faster than anybody reads.
@@ -81,7 +78,8 @@ impl Reader {
     pub(super) fn digest(&self, source: LogSource) {
         let send = self.send.clone();
         std::thread::spawn(move || {
-            let msg = match digest(&source) {
+            let now_us = u64::try_from(super::now_ms()).unwrap_or(0).saturating_mul(1_000);
+            let msg = match super::digest::read(&source, &files(&source), now_us) {
                 Ok(digest) => Msg::Digest(source.generation, Box::new(digest)),
                 Err(error) => Msg::LogFailed(source.generation, error.to_string()),
             };
@@ -233,19 +231,4 @@ fn batch(generation: u64, sources: &mut [Source], runs: Vec<Vec<Line>>, skipped:
         }
     }
     batch
-}
-
-fn digest(source: &LogSource) -> io::Result<Digest> {
-    let mut runs: Vec<Vec<Line>> = Vec::new();
-    for (path, stream) in files(source) {
-        let mut lines = tail(&path, stream, DIGEST_LINES)?;
-        if source.redact {
-            // Before patterns are made of them, which would cut a secret into pieces.
-            let mut redactor = Redactor::new();
-            lines.iter_mut().for_each(|line| line.bytes = redactor.line(&line.bytes).into_owned());
-        }
-        runs.push(lines);
-    }
-    let lines: Vec<Line> = merge(runs).into_iter().map(|(_, line)| line).collect();
-    Ok(Digest::of(&lines))
 }

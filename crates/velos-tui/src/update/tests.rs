@@ -162,7 +162,7 @@ fn errors_and_summary_are_read_when_they_are_looked_at() {
     assert!(matches!(effects.as_slice(), [Effect::Digest(_)]), "{effects:?}");
     assert_eq!(keys(&mut model, "g"), [], "it is on its way");
     let generation = model.logs.generation;
-    update(&mut model, Msg::Digest(generation, Box::default()));
+    update(&mut model, Msg::Digest(generation, Box::new(sample::digest())));
     assert_eq!(update(&mut model, Msg::Tick(sample::NOW_MS + 60_000)), [], "nothing new");
     model.logs.add(sample::log_lines());
     let effects = update(&mut model, Msg::Tick(sample::NOW_MS + 120_000));
@@ -193,6 +193,7 @@ fn events_change_phases_and_come_once() {
         text: Some("api: online -> stopped".to_owned()),
         phase: Some((Phase::Stopped, None)),
         is_bad: false,
+        is_end: false,
     };
     update(&mut model, Msg::Events(vec![event.clone()]));
     let one = &model.table.row().unwrap().one;

@@ -1,6 +1,7 @@
 //! What is seen of the model.
 
 mod config;
+mod digest;
 mod footer;
 mod header;
 mod logs;

@@ -5,7 +5,6 @@ use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;
-use crate::digest::Digest;
 use crate::model::Look;
 use crate::msg::Msg;
 use crate::sample;
@@ -42,13 +41,7 @@ fn press(model: &mut Model, keys: &str) {
 }
 
 fn digest(model: &mut Model) {
-    let line = |line: crate::logs::LogLine| velos_log_engine::Line {
-        time_us: line.time_us,
-        stream: velos_log_engine::Stream::Out,
-        bytes: line.text.into_bytes(),
-    };
-    let lines: Vec<_> = sample::log_lines().into_iter().map(line).collect();
-    let msg = Msg::Digest(model.logs.generation, Box::new(Digest::of(&lines)));
+    let msg = Msg::Digest(model.logs.generation, Box::new(sample::digest()));
     update(model, msg);
 }
 
