@@ -21,6 +21,10 @@ mod tests;
 
 /// Lines of each stream that are read first.
 const PAST: usize = 1_500;
+/// Before a log is read for the first time.
+const CALM: Duration = Duration::from_millis(30);
+/// Of a longer line the rest is not shown.
+const LINE_BYTES_MAX: usize = 8 * 1024;
 /// Between two looks at a log that does not stop growing.
 const PAUSE: Duration = Duration::from_millis(50);
 /// And while it grows faster than anybody reads.
@@ -68,6 +72,11 @@ impl Reader {
         self.reading = Some(Reading { is_over: is_over.clone(), _wake: wake });
         std::thread::spawn(move || {
             let generation = source.generation;
+            // Who goes through the list looks at the last one only.
+            std::thread::sleep(CALM);
+            if is_over.load(Ordering::Relaxed) {
+                return;
+            }
             if let Err(error) = read(&source, &send, &is_over, &sleeper) {
                 failed(&send, generation, &error);
             }
@@ -150,7 +159,11 @@ impl Source {
             }
             None => (&line.bytes).into(),
         };
-        let text = neutralise(&bytes, false).replace('\t', "    ");
+        let seen = bytes.get(..LINE_BYTES_MAX).unwrap_or(&bytes);
+        let mut text = neutralise(seen, false).replace('\t', "    ");
+        if bytes.len() > seen.len() {
+            text.push_str(&format!(" ... and {} bytes more", bytes.len() - seen.len()));
+        }
         LogLine { time_us: line.time_us, is_err: line.stream == Stream::Err, level, text }
     }
 }

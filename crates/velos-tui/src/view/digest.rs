@@ -20,7 +20,7 @@ fn known(model: &Model) -> Result<&Digest, Vec<Line<'static>>> {
         (Some(digest), _) => Ok(digest),
         (None, _) if model.table.selected.is_none() => Err(vec![Line::raw(" no process is selected")]),
         (None, Some(reason)) => Err(vec![Line::raw(format!(" the log cannot be read: {reason}"))]),
-        (None, None) => Err(vec![Line::styled(" reading the log ...", theme::dim(model.look))]),
+        (None, None) => Err(vec![Line::styled(" reading the log ...", theme::dim())]),
     }
 }
 
@@ -55,7 +55,7 @@ pub(super) fn errors(model: &Model, width: usize) -> Vec<Line<'static>> {
         summary.error_groups.len(),
         summary.period.label
     );
-    let mut lines = vec![line(&head, width, theme::dim(look))];
+    let mut lines = vec![line(&head, width, theme::dim())];
     for group in &summary.error_groups {
         lines.extend(group_lines(model, group, width));
     }
@@ -79,7 +79,7 @@ fn group_lines(model: &Model, group: &ErrorGroup, width: usize) -> Vec<Line<'sta
     };
     lines.push(line(&format!("        {when}"), width, Style::new()));
     let trace = group.sample.lines().take(TRACE);
-    lines.extend(trace.map(|one| line(&format!("        {one}"), width, theme::dim(look))));
+    lines.extend(trace.map(|one| line(&format!("        {one}"), width, theme::dim())));
     lines
 }
 
@@ -93,7 +93,7 @@ pub(super) fn summary(model: &Model, width: usize) -> Vec<Line<'static>> {
         Some(80..) => theme::good(look),
         Some(50..80) => theme::warn(look),
         Some(_) => theme::bad(look),
-        None => theme::dim(look),
+        None => theme::dim(),
     };
     let mut lines = vec![Line::from(vec![
         Span::raw(" Health "),

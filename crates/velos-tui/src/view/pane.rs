@@ -10,7 +10,7 @@ use crate::model::{Focus, Model, Tab};
 
 pub(super) fn draw_tabs(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let has_focus = model.focus == Focus::Pane;
-    let base = if has_focus { theme::bold() } else { theme::dim(model.look) };
+    let base = if has_focus { theme::bold() } else { theme::dim() };
     let mut line = Line::default();
     for (n, tab) in Tab::ALL.into_iter().enumerate() {
         let style = if tab == model.tab { theme::chosen() } else { base };
@@ -63,7 +63,7 @@ fn state(model: &Model) -> String {
         words.push("too fast, lines left out".to_owned());
     }
     if logs.hidden > 0 {
-        words.push(format!("{} hidden", logs.hidden));
+        words.push(format!("{} with secrets hidden", logs.hidden));
     }
     words.insert(0, name);
     words.join(", ")
@@ -85,13 +85,13 @@ pub(super) fn lines(model: &Model, width: usize) -> Vec<Line<'static>> {
 fn events(model: &Model, width: usize) -> Vec<Line<'static>> {
     let shown: Vec<_> = model.events_shown().collect();
     if shown.is_empty() {
-        return vec![Line::styled(" nothing happened yet", theme::dim(model.look))];
+        return vec![Line::styled(" nothing happened yet", theme::dim())];
     }
     let line = |(event, says): &(&crate::msg::EventLine, &str)| {
         let style = if event.is_bad { theme::bad(model.look) } else { Style::new() };
         let time = model.clock.time_ms(event.at_ms);
         Line::from(vec![
-            Span::styled(format!(" {time} "), theme::dim(model.look)),
+            Span::styled(format!(" {time} "), theme::dim()),
             Span::styled(text::cut(says, width.saturating_sub(10)), style),
         ])
     };

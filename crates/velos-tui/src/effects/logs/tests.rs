@@ -62,6 +62,8 @@ fn the_past_then_what_comes_with_secrets_hidden() {
     let batch = log.batch();
     assert!(texts(&batch)[0].contains("[REDACTED:"), "{batch:?}");
     assert_eq!((batch.generation, batch.hidden), (1, 1));
+    log.append("x-out.log", &format!("{}\n", "x".repeat(10_000)));
+    assert!(texts(&log.batch())[0].ends_with("xxx ... and 1808 bytes more"));
     // Another request ends the one before.
     log.reader.follow(Some(LogSource { redact: false, ..log.source(2) }));
     let batch = log.batch();
