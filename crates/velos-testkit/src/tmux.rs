@@ -99,14 +99,18 @@ impl Tmux {
         children.split_whitespace().next().expect("a child of the shell").parse().expect("its pid")
     }
 
-    /// The terminal is as a shell wants it: main screen, cursor, no mouse, and what is typed is echoed and run.
+    /// The terminal is as a shell wants it: main screen, cursor, no mouse, lines are edited and echoed.
     #[track_caller]
     pub fn expect_restored(&self) {
         for (name, expected) in [("alternate_on", "0"), ("cursor_flag", "1"), ("mouse_any_flag", "0")] {
             assert_eq!(self.variable(name), expected, "{name}");
         }
-        self.keys(&["stty -a | tr ' ;' '\\n\\n' | grep -cxE 'echo|icanon|isig|opost'", "Enter"]);
-        self.wait(&["stty -a", "\n4\n"]);
+        let terminal = std::fs::File::open(self.variable("pane_tty")).expect("open the terminal");
+        let output = Command::new("stty").arg("-a").stdin(terminal).output().expect("run stty");
+        let settings = String::from_utf8_lossy(&output.stdout).into_owned();
+        for wanted in ["echo", "icanon", "isig", "opost"] {
+            assert!(settings.split([' ', ';', '\n']).any(|word| word == wanted), "no {wanted}: {settings}");
+        }
     }
 }
 
