@@ -110,7 +110,7 @@ proptest! {
         prop_assert_eq!(&texts(&log.path, window), &expected);
         // From the end, all and some.
         for modulo in [1, 3] {
-            let wants = |bytes: &[u8]| bytes.len() % modulo == 0;
+            let wants = |bytes: &[u8]| bytes.len().is_multiple_of(modulo);
             let reader = Reader::open(&log.path, Stream::Out, window).unwrap();
             let found: Vec<String> = last(reader, count, |line| wants(line.bytes))
                 .unwrap()
@@ -134,7 +134,7 @@ fn streams_of_two_files_and_of_one_merge_by_time() {
     write_log(&err, &[piece("c\n", 20, 2), piece("d\n", 30, 2), piece("f", 50, 2)]);
     let readers = [(&out, Stream::Out), (&err, Stream::Err)]
         .map(|(path, stream)| Reader::open(path, stream, Window::default()).unwrap());
-    let mut merged = Merged::new(readers.into()).unwrap();
+    let mut merged = Merged::new(readers.into(), None).unwrap();
     let mut text = String::new();
     while let Some((number, line)) = merged.next_line().unwrap() {
         text.push_str(&format!("{number}{} ", String::from_utf8_lossy(line.bytes)));

@@ -33,6 +33,10 @@ fn online(id: u32, name: &str, slot: u32) -> InstanceSummary {
         cpu_centipercent: Some(210),
         rss_bytes: Some(47_290_778),
         user: "alice".into(),
+        mode: velos_core::app::ExecMode::Fork,
+        watching: false,
+        declared_in: None,
+        declared_ms: None,
         script: "/srv/api/server.js".into(),
         exit: None,
         spawn_failure: None,
@@ -115,6 +119,7 @@ pub(crate) fn info(id: u32) -> InstanceInfo {
         processes: Some(2),
         threads: Some(12),
         next_run_ms: None,
+        input: "/home/me/.velos/run/api-0.in".into(),
         captured_bytes: 5_000_000,
     }
 }

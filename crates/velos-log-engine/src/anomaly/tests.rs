@@ -149,7 +149,7 @@ fn spikes_are_caught() {
 
 #[test]
 fn an_episode_says_when_and_how_much() {
-    let mut counts = vec![1, 0, 1, 0, 0, 1, 0, 0, 1, 1].repeat(30);
+    let mut counts = [1, 0, 1, 0, 0, 1, 0, 0, 1, 1].repeat(30);
     counts.extend([9, 7, 8, 6]);
     counts.extend([0, 1, 0, 1].repeat(10));
     let found = episodes(&counts);
@@ -162,7 +162,7 @@ fn an_episode_says_when_and_how_much() {
 
 #[test]
 fn silence_is_told_and_ends() {
-    let mut counts = vec![5, 4, 6, 5].repeat(30);
+    let mut counts = [5, 4, 6, 5].repeat(30);
     counts.extend([0; 12]);
     let found = episodes(&counts);
     assert_eq!(

@@ -136,12 +136,13 @@ impl Trace {
             self.awaits_head = false;
             return head(text).or_else(|| named_head(text));
         }
-        // A logger's own words, then the exception on a line of its own.
+        // A logger's own words, then the exception on a line of its own: Java and .NET do that, and who ends with a colon.
         let is_first = self.heads.is_empty() && self.frames.is_empty() && self.section.is_empty();
-        if is_first || is_indented && self.is_group {
-            return head(text);
+        let is_announced = self.intro.as_ref().is_some_and(|intro| intro.ends_with(b":"));
+        if is_first {
+            return head(text).filter(|head| is_announced || head.kind.contains('.'));
         }
-        None
+        if is_indented && self.is_group { head(text) } else { None }
     }
 
     fn put_head(&mut self, head: Head, line: &[u8]) {

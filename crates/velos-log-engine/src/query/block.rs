@@ -57,6 +57,9 @@ impl<'a> Block<'a> {
 
     /// The line around a byte, and where it ends in the block, its newline included.
     pub fn line_at(&self, at: usize) -> Option<(LineRef<'a>, usize)> {
+        if at >= self.bytes.len() {
+            return None;
+        }
         let before = self.bytes.get(..at)?;
         let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
         let rest = self.bytes.get(start..)?;
@@ -102,17 +105,6 @@ pub struct Lines<'a> {
     span_end: u64,
     time_us: Option<u64>,
     stream: Stream,
-}
-
-impl Lines<'_> {
-    /// Where the next line begins.
-    pub(super) fn position(&self) -> (usize, usize) {
-        (self.at, self.mark)
-    }
-
-    pub(super) fn set_position(&mut self, (at, mark): (usize, usize)) {
-        (self.at, self.mark, self.span_end) = (at, mark, 0);
-    }
 }
 
 impl<'a> Iterator for Lines<'a> {

@@ -5,6 +5,8 @@
 //! blocks and the index of one segment per log, however long the log is.
 
 mod block;
+mod filter;
+mod history;
 mod last;
 mod merged;
 mod own_time;
@@ -13,6 +15,8 @@ mod when;
 mod window;
 
 pub use block::{Block, LineRef};
+pub use filter::{Levels, Pattern, PatternError};
+pub use history::history_start;
 pub use last::last;
 pub use merged::Merged;
 pub use own_time::own_time;

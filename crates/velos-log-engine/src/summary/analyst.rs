@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::path::Path;
 
 use super::minutes::{MINUTE_US, Minutes};
 use super::pattern::{ENTRIES_MAX, KeyCount};
@@ -11,7 +12,7 @@ use crate::errors::{Errors, Looked};
 use crate::health::{Facts, Health};
 use crate::level::{Classifier, Level, Verdict};
 use crate::line::Stream;
-use crate::query::{Block, Reader, own_time};
+use crate::query::{Block, LineRef, Reader, Window, history_start, own_time};
 use crate::template::Miner;
 
 /// Patterns that are listed.
@@ -20,6 +21,25 @@ const LISTED: usize = 20;
 const WATCHED: usize = 50;
 /// Errors that are listed.
 const ERRORS_LISTED: usize = 20;
+
+/// Bytes of each log that are read to learn what is usual.
+const HISTORY_BYTES: u64 = 32 << 20;
+/// How far back they may lie.
+const HISTORY_US: u64 = 24 * 60 * MINUTE_US;
+
+/// The summary of an app's logs in a period.
+pub fn summarise(app: &str, logs: &[(&Path, Stream)], period: Period) -> io::Result<Summary> {
+    let oldest_us = period.from_us.saturating_sub(HISTORY_US);
+    let starts = logs.iter().map(|(log, _)| history_start(log, period.from_us, oldest_us, HISTORY_BYTES));
+    // All logs begin at the same moment, so that what is compared is complete.
+    let history_us = starts.max().unwrap_or(period.from_us).min(period.from_us);
+    let window = Window { since_us: Some(history_us), until_us: Some(period.until_us) };
+    let mut analyst = Analyst::new(Plan { app: app.to_owned(), period, history_us });
+    for (log, stream) in logs {
+        analyst.read(Reader::open(log, *stream, window)?)?;
+    }
+    Ok(analyst.finish())
+}
 
 /// What to look at.
 #[derive(Clone, Debug)]
@@ -87,7 +107,11 @@ impl Analyst {
     }
 
     /// The same for lines that somebody wants.
-    pub fn read_where(&mut self, reader: Reader, mut wants: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+    pub fn read_where(
+        &mut self,
+        reader: Reader,
+        mut wants: impl FnMut(&LineRef<'_>) -> bool,
+    ) -> io::Result<()> {
         let mut reader = reader;
         let mut log: Option<Log> = None;
         while let Some(block) = reader.next_block()? {
@@ -101,9 +125,9 @@ impl Analyst {
         Ok(())
     }
 
-    fn look(&mut self, log: &mut Log, block: &Block<'_>, wants: &mut impl FnMut(&[u8]) -> bool) {
+    fn look(&mut self, log: &mut Log, block: &Block<'_>, wants: &mut impl FnMut(&LineRef<'_>) -> bool) {
         for line in block.lines() {
-            if !wants(line.bytes) {
+            if !wants(&line) {
                 continue;
             }
             let text = crate::ansi::strip(line.bytes);

@@ -11,7 +11,7 @@ mod text;
 
 use serde::Serialize;
 
-pub use analyst::{Analyst, Plan};
+pub use analyst::{Analyst, Plan, summarise};
 pub use text::{ago, grouped};
 
 use crate::anomaly::{Episode, Trend};
