@@ -13,6 +13,8 @@ pub struct Digest {
     pub summary: Summary,
     /// Lines in equal parts of the period.
     pub flow: Vec<u64>,
+    /// How long it took to make it, milliseconds.
+    pub took_ms: u64,
 }
 
 impl Digest {
@@ -29,7 +31,7 @@ impl Digest {
         summary.error_groups.sort_by_key(|group| std::cmp::Reverse(group.last_line));
         summary.error_groups.sort_by_key(|group| std::cmp::Reverse(group.last_us));
         let flow = flow(times, summary.period.from_us, summary.period.until_us);
-        Self { summary, flow }
+        Self { summary, flow, took_ms: 0 }
     }
 }
 

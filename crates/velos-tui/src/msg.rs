@@ -67,8 +67,8 @@ pub struct EventLine {
     pub phase: Option<(Phase, Option<i32>)>,
     /// It tells of something that went wrong.
     pub is_bad: bool,
-    /// A process ended by itself.
-    pub is_end: bool,
+    /// A process ended by itself, and not well.
+    pub is_crash: bool,
 }
 
 /// Lines that came together.

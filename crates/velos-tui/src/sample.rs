@@ -184,7 +184,7 @@ pub(crate) fn events() -> Vec<EventLine> {
         text: Some(text.to_owned()),
         phase: None,
         is_bad,
-        is_end: is_bad,
+        is_crash: is_bad,
     };
     vec![
         event(1, 0, "api: added", false),

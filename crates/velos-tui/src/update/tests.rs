@@ -193,7 +193,7 @@ fn events_change_phases_and_come_once() {
         text: Some("api: online -> stopped".to_owned()),
         phase: Some((Phase::Stopped, None)),
         is_bad: false,
-        is_end: false,
+        is_crash: false,
     };
     update(&mut model, Msg::Events(vec![event.clone()]));
     let one = &model.table.row().unwrap().one;

@@ -107,7 +107,7 @@ pub(super) fn summary(model: &Model, width: usize) -> Vec<Line<'static>> {
         )),
     ])];
     for one in &summary.health.deductions {
-        lines.push(line(&format!("   -{:.0} {}: {}", one.points, one.name, one.reason), width, Style::new()));
+        lines.push(line(&format!("   -{:.1} {}: {}", one.points, one.name, one.reason), width, Style::new()));
     }
     let flow = theme::sparkline(look, digest.flow.iter().copied(), digest.flow.len(), 0);
     lines.push(line(&format!(" {flow}"), width, theme::accent(look)));
