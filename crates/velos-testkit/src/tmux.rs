@@ -56,6 +56,12 @@ impl Tmux {
         self.ask(&[&["send-keys"], keys].concat());
     }
 
+    /// Click with the left button at a column and a row, from 0, as terminals report it (SGR).
+    pub fn click(&self, column: u16, row: u16) {
+        let (column, row) = (column + 1, row + 1);
+        self.ask(&["send-keys", "-l", &format!("\x1b[<0;{column};{row}M\x1b[<0;{column};{row}m")]);
+    }
+
     /// What is on the screen.
     pub fn screen(&self) -> String {
         self.ask(&["capture-pane", "-p"])

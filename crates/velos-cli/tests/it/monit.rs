@@ -87,6 +87,14 @@ fn filters_searches_and_sizes() {
     tmux.wait(&["show processes: web", "only web: 1 of 3"]);
     tmux.keys(&["Escape"]);
     tmux.wait(&["worker", "INFO first", "!show processes"]);
+    tmux.click(10, 4);
+    tmux.wait(&["worker, follows"]);
+    // The bar of tabs stands below three rows.
+    tmux.click(40, 5);
+    tmux.wait(&["worker: launching -> online"]);
+    tmux.click(2, 5);
+    tmux.click(10, 2);
+    tmux.wait(&["talk, follows", "INFO first"]);
     let lines: String = (1..=60).map(|n| format!("INFO request {n} took {} ms\n", n * 7 % 50)).collect();
     say(&env, &lines);
     tmux.wait(&["request 60 "]);
