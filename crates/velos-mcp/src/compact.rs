@@ -32,7 +32,7 @@ pub(crate) enum Keep {
 /// Text of rows that costs about `max_tokens` at most.
 pub(crate) fn render(rows: &[Row], sources: &[Source], max_tokens: usize, keep: Keep) -> Shown {
     let mut rows = rows;
-    let costs: Vec<usize> = rows.iter().map(|row| cost(row)).collect();
+    let costs: Vec<usize> = rows.iter().map(cost).collect();
     let total: usize = costs.iter().sum();
     if total > max_tokens {
         let mut spent = 0;
