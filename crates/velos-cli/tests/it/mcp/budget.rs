@@ -42,7 +42,16 @@ fn count(text: &str) -> Option<usize> {
 fn within(what: &str, text: &str, most: usize) {
     let tokens = count(text).unwrap();
     assert!(tokens <= most, "{what}: {tokens} tokens, at most {most}: {text}");
-    println!("{what}: {tokens} tokens of {most}");
+    // Beside the result of the test, for who wants to know.
+    std::io::stderr()
+        .write_all(
+            format!(
+                "{what}: {tokens} tokens of {most}
+"
+            )
+            .as_bytes(),
+        )
+        .unwrap();
 }
 
 #[test]

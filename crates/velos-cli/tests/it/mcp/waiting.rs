@@ -12,7 +12,7 @@ use crate::env;
 fn what_can_be_waited_for() {
     let env = env();
     let mut agent = Agent::new(&env, &[]);
-    let script = "sleep 0.3; echo listening; sleep 0.2; echo working; exec sleep 1000";
+    let script = "sleep 0.1; echo listening; sleep 2; echo working; exec sleep 1000";
     let cursor = agent.call("process_start", json!({ "name": "api", "command": script })).ok().cursor();
     agent.call("wait_for", json!({ "name": "api" })).ok().has(&["api: online"]);
     let arguments = json!({ "name": "api", "until": "log", "pattern": "work", "cursor": cursor });
