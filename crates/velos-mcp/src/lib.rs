@@ -18,7 +18,9 @@ mod compact;
 mod condition;
 mod declare;
 mod http;
+pub mod install;
 mod logs;
+mod page;
 mod ports;
 mod prompts;
 mod reply;
@@ -36,6 +38,7 @@ mod tools;
 
 pub use declare::{Host, NewApp};
 pub use http::{Http, Listening, parse_address, serve_http};
+pub use page::page;
 pub use server::serve_stdio;
 pub use spec::Selection;
 pub use toolbox::Options;

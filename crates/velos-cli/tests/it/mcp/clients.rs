@@ -82,3 +82,24 @@ fn the_typescript_sdk_gets_along() {
     std::os::unix::fs::symlink(folder.join("node_modules"), env.work().join("node_modules")).unwrap();
     assert!(run(&env, node, script).contains("ts online"));
 }
+
+#[test]
+fn a_client_is_set_up_and_its_file_kept() {
+    let env = env();
+    env.file(".mcp.json", "{\n  \"mcpServers\": {\n    \"other\": {}\n  }\n}\n", 0o600);
+    let flags = ["mcp-server", "--read-only", "--allow", "dev-*", "--install", "claude"];
+    let shown = env.run(&[&flags[..], &["--print"]].concat()).ok().stdout;
+    assert!(!std::fs::read_to_string(env.work().join(".mcp.json")).unwrap().contains("velos"));
+    env.run(&flags).ok();
+    let text = std::fs::read_to_string(env.work().join(".mcp.json")).unwrap();
+    assert_eq!(text, shown);
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(value["mcpServers"]["other"].is_object());
+    let entry = &value["mcpServers"]["velos"];
+    assert_eq!(entry["args"], serde_json::json!(["mcp-server", "--read-only", "--allow=dev-*"]));
+    assert_eq!(entry["command"], env!("CARGO_BIN_EXE_velos"));
+    assert!(env.run(&flags).ok().stdout.contains("says so already"));
+    env.run(&["mcp-server", "--install", "cursor", "--user"]).ok();
+    env.file(".mcp.json", "nonsense", 0o600);
+    env.run(&flags).fails(1, &[".mcp.json: it is not understood", "--print"]);
+}
