@@ -68,6 +68,7 @@ fn run(context: &Context, command: Command) -> commands::Result {
         Command::Info(targets) => commands::info::run(context, &targets),
         Command::Why(targets) => commands::why::run(context, &targets),
         Command::Logs(logs) => commands::logs::run(context, &logs),
+        Command::Health(health) => commands::health::run(context, &health),
         Command::Flush(targets) => commands::flush::flush(context, &targets),
         Command::Events(events) => commands::events::run(context, &events),
         Command::Apply(apply) => commands::apply::run(context, &apply),

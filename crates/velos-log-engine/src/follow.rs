@@ -1,10 +1,9 @@
 //! Follow a log as it grows, over rotation, truncation, renaming and deletion.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use crate::content::Content;
 use crate::index::Index;
 use crate::line::{Line, Stream};
 use crate::segments::{self, Identity};
@@ -24,21 +23,20 @@ pub struct Follower {
 
 #[derive(Debug)]
 struct Live {
-    file: File,
+    content: Content,
     identity: Identity,
     offset: u64,
     index: Index,
 }
 
 impl Live {
-    fn new(file: File, path: &Path, offset: u64) -> io::Result<Self> {
-        Ok(Self { identity: Identity::of(&file)?, file, offset, index: Index::of(path) })
+    fn new(content: Content, index: Index) -> io::Result<Self> {
+        Ok(Self { identity: content.identity()?, content, offset: 0, index })
     }
 
     /// Read on to the end of the file as it is now.
     fn read(&mut self, splitter: &mut Splitter, lines: &mut Vec<Line>) -> io::Result<()> {
-        let meta = self.file.metadata()?;
-        let size = meta.len();
+        let size = self.content.size()?;
         if size < self.offset {
             // Emptied by somebody; what stood of a line went with it.
             self.offset = 0;
@@ -48,10 +46,10 @@ impl Live {
             return Ok(());
         }
         self.index.refresh();
-        self.index.set_newest(meta.modified().ok());
+        self.index.set_newest(self.content.modified());
         let mut block = vec![0u8; BLOCK_BYTES];
         loop {
-            let length = self.file.read_at(&mut block, self.offset)?;
+            let length = self.content.read_at(&mut block, self.offset)?;
             let Some(bytes) = block.get(..length).filter(|bytes| !bytes.is_empty()) else { return Ok(()) };
             splitter.feed(bytes, self.offset, &self.index, lines);
             self.offset += length as u64;
@@ -65,12 +63,11 @@ impl Follower {
         let mut follower = Self { path: path.to_path_buf(), live: None, splitter: Splitter::new(stream) };
         let mut lines = Vec::new();
         // Opened before the segments are listed: if it is rotated meanwhile, it is found in both places and read once.
-        if let Some(file) = segments::open(path)? {
-            let mut live = Live::new(file, path, 0)?;
-            let meta = live.file.metadata()?;
-            let size = meta.len();
-            live.index.set_newest(meta.modified().ok());
-            lines = tail::of_file(&live.file, size, &live.index, &mut follower.splitter, count)?;
+        if let Some(content) = Content::open(path)? {
+            let mut live = Live::new(content, Index::of(path))?;
+            let size = live.content.size()?;
+            live.index.set_newest(live.content.modified());
+            lines = tail::of_file(&mut live.content, size, &live.index, &mut follower.splitter, count)?;
             follower.live = Some(Live { offset: size, ..live });
         }
         if lines.len() < count {
@@ -85,6 +82,12 @@ impl Follower {
     /// The log.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The live file and how far it was read, for who reads the past.
+    pub(crate) fn position(&self) -> io::Result<Option<(Content, u64)>> {
+        let Some(live) = &self.live else { return Ok(None) };
+        Ok(Some((live.content.again()?, live.offset)))
     }
 
     /// Lines that were completed since the last look.
@@ -104,8 +107,8 @@ impl Follower {
     /// Another file has our name: finish the old one, then those that were closed since, then the new one.
     fn change_file(&mut self, lines: &mut Vec<Line>) -> io::Result<()> {
         // Opened first: what is rotated from here on is seen at the next look.
-        let Some(file) = segments::open(&self.path)? else { return Ok(()) };
-        let new = Live::new(file, &self.path, 0)?;
+        let Some(content) = Content::open(&self.path)? else { return Ok(()) };
+        let new = Live::new(content, Index::of(&self.path))?;
         if let Some(mut old) = self.live.take() {
             old.read(&mut self.splitter, lines)?;
             self.splitter.finish(lines);
@@ -125,8 +128,8 @@ impl Follower {
             return Ok(());
         };
         for segment in segments.iter().skip(place + 1) {
-            let Some(file) = segments::open(&segment.path)? else { continue };
-            let mut closed = Live::new(file, &segment.path, 0)?;
+            let Some(content) = segment.open()? else { continue };
+            let mut closed = Live::new(content, segment.index())?;
             if closed.identity == new.identity {
                 continue;
             }

@@ -62,6 +62,11 @@ pub struct Index {
     records: Vec<Record>,
     read_bytes: u64,
     newest_us: Option<u64>,
+    /// All flags of all records.
+    flags: u8,
+    is_in_order: bool,
+    /// Bit 1 out, bit 2 err.
+    streams: u8,
 }
 
 impl Index {
@@ -75,6 +80,9 @@ impl Index {
             records: Vec::new(),
             read_bytes: 0,
             newest_us: None,
+            flags: 0,
+            is_in_order: true,
+            streams: 0,
         };
         index.refresh();
         index
@@ -87,13 +95,13 @@ impl Index {
         let mut header = [0u8; HEADER_BYTES];
         let is_ours = file.read_exact_at(&mut header, 0).is_ok() && header.starts_with(MAGIC);
         if !is_ours {
-            self.records.clear();
+            self.forget();
             self.header.clear();
             return;
         }
         if self.header != header {
             self.header = header.to_vec();
-            self.records.clear();
+            self.forget();
             self.read_bytes = HEADER_BYTES as u64;
         }
         let mut block = vec![0u8; BLOCK_RECORDS * RECORD_BYTES];
@@ -102,12 +110,45 @@ impl Index {
             let records = self.records.len();
             self.records.extend(whole.map_while(decode));
             let taken = self.records.len() - records;
+            self.take_note(records);
             self.read_bytes += (taken * RECORD_BYTES) as u64;
             // A torn record is mended or cut by the daemon; it is looked at again then.
             if taken < BLOCK_RECORDS {
                 return;
             }
         }
+    }
+
+    fn forget(&mut self) {
+        self.records.clear();
+        (self.flags, self.streams, self.is_in_order) = (0, 0, true);
+    }
+
+    /// What is said of all records at once, after some were added.
+    fn take_note(&mut self, from: usize) {
+        let mut last_us =
+            from.checked_sub(1).and_then(|at| self.records.get(at)).map_or(0, |last| last.time_us);
+        for record in self.records.get(from..).unwrap_or_default() {
+            self.flags |= record.flags;
+            self.streams |= 1_u8.checked_shl(u32::from(record.stream)).unwrap_or(0);
+            self.is_in_order &= record.time_us >= last_us;
+            last_us = record.time_us;
+        }
+    }
+
+    /// Whether any record has this flag.
+    pub(crate) fn has_flag(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// Whether no time is before the one of the record before.
+    pub(crate) fn is_in_order(&self) -> bool {
+        self.is_in_order
+    }
+
+    /// Whether both streams write to this log.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.streams & 0b110 == 0b110
     }
 
     /// All records.

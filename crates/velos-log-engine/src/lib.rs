@@ -4,19 +4,26 @@
 //! bytes were written, and by which stream when two share the file. A missing or torn index costs the times, never the
 //! lines.
 
+pub mod anomaly;
 pub mod ansi;
+mod content;
+pub mod errors;
 mod follow;
+pub mod health;
 mod index;
 mod json;
 pub mod level;
 mod line;
 mod merge;
+pub mod query;
 pub mod redact;
 mod segments;
 mod split;
+pub mod summary;
 mod tail;
 pub mod template;
 mod watch;
+mod zstd;
 
 pub use follow::Follower;
 pub use index::{Index, Record, flag};

@@ -1,9 +1,12 @@
-//! The files of a log: closed segments `x-out.<n>.log` and the live `x-out.log`.
+//! The files of a log: closed segments `x-out.<n>.log`, compressed ones `x-out.<n>.log.zst`, and the live `x-out.log`.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use crate::content::Content;
+use crate::index::Index;
 
 /// A closed segment.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,14 +30,44 @@ pub(crate) fn closed(log: &Path) -> io::Result<Vec<Segment>> {
     for entry in entries {
         let entry = entry?;
         let number = entry.file_name().to_str().and_then(|file| {
+            let file = file.strip_suffix(".zst").unwrap_or(file);
             file.strip_prefix(stem)?.strip_prefix('.')?.strip_suffix(".log")?.parse::<u64>().ok()
         });
         if let Some(number) = number {
             found.push(Segment { number, path: entry.path() });
         }
     }
+    // While one is being compressed both are there: the plain one, which sorts first, is whole.
     found.sort();
+    found.dedup_by_key(|segment| segment.number);
     Ok(found)
+}
+
+impl Segment {
+    /// Its content, by the other name if it was compressed since it was listed.
+    pub(crate) fn open(&self) -> io::Result<Option<Content>> {
+        let found = Content::open(&self.path)?;
+        if found.is_some() || self.path.extension().is_some_and(|end| end == "zst") {
+            return Ok(found);
+        }
+        let mut packed = self.path.clone().into_os_string();
+        packed.push(".zst");
+        Content::open(Path::new(&packed))
+    }
+
+    /// Which file it is, if it is still there.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        Identity::at(&self.path)
+    }
+
+    /// Its index has the name of the plain segment.
+    pub(crate) fn index(&self) -> Index {
+        if self.path.extension().is_some_and(|end| end == "zst") {
+            Index::of(&self.path.with_extension(""))
+        } else {
+            Index::of(&self.path)
+        }
+    }
 }
 
 /// A file, by what a rename does not change.

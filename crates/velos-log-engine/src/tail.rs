@@ -1,10 +1,9 @@
 //! The last lines of a log, over its segments, read backwards in blocks.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use crate::content::Content;
 use crate::follow::Follower;
 use crate::index::Index;
 use crate::line::{Line, Stream};
@@ -36,13 +35,14 @@ pub(crate) fn of_closed(
         && let Some(segment) = segments.pop()
     {
         // Rotation may have removed the oldest meanwhile.
-        let Some(file) = segments::open(&segment.path)? else { continue };
-        if live == Some(Identity::of(&file)?) {
+        let Some(mut content) = segment.open()? else { continue };
+        if live == Some(content.identity()?) {
             continue;
         }
-        let size = file.metadata()?.len();
+        let size = content.size()?;
         let mut splitter = Splitter::new(stream);
-        let mut older = of_file(&file, size, &Index::of(&segment.path), &mut splitter, count - lines.len())?;
+        let wanted = count - lines.len();
+        let mut older = of_file(&mut content, size, &segment.index(), &mut splitter, wanted)?;
         splitter.finish(&mut older);
         older.append(&mut lines);
         lines = older;
@@ -52,13 +52,13 @@ pub(crate) fn of_closed(
 
 /// The last complete lines before `end`; what follows them stays in the splitter.
 pub(crate) fn of_file(
-    file: &File,
+    content: &mut Content,
     end: u64,
     index: &Index,
     splitter: &mut Splitter,
     count: usize,
 ) -> io::Result<Vec<Line>> {
-    let (start, blocks) = back(file, end, count)?;
+    let (start, blocks) = back(content, end, count)?;
     let mut lines = Vec::new();
     let mut at = start;
     for block in blocks.iter().rev() {
@@ -72,7 +72,7 @@ pub(crate) fn of_file(
 }
 
 /// Blocks from the end until they hold more newlines than lines are wanted; newest first, and where they start.
-fn back(file: &File, end: u64, count: usize) -> io::Result<(u64, Vec<Vec<u8>>)> {
+fn back(content: &mut Content, end: u64, count: usize) -> io::Result<(u64, Vec<Vec<u8>>)> {
     let mut start = end;
     let mut blocks = Vec::new();
     let mut newlines = 0;
@@ -80,8 +80,10 @@ fn back(file: &File, end: u64, count: usize) -> io::Result<(u64, Vec<Vec<u8>>)> 
         let length = BLOCK_BYTES.min(start);
         start -= length;
         let mut block = vec![0u8; usize::try_from(length).unwrap_or(0)];
-        file.read_exact_at(&mut block, start)?;
-        newlines += block.iter().filter(|byte| **byte == b'\n').count();
+        if content.read_at(&mut block, start)? < block.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        newlines += memchr::memchr_iter(b'\n', &block).count();
         blocks.push(block);
     }
     Ok((start, blocks))

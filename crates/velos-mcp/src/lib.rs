@@ -30,7 +30,6 @@ mod server;
 mod spec;
 mod stack;
 mod subscriptions;
-mod summary;
 mod token;
 mod tokens;
 mod toolbox;

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use velos_client::{Client, Home};
 use velos_core::error::{ErrorCode, ErrorReply};
+use velos_core::event::{Cause, Event, What};
+use velos_core::instance::{Exit, Phase};
 use velos_core::name::AppName;
-use velos_core::protocol::{InstanceSummary, ListReply, Targets, method};
+use velos_core::protocol::{EventsParams, EventsReply, InstanceSummary, ListReply, Targets, method};
 use velos_core::selector;
 
 /// A daemon that hangs must not keep anybody from the logs.
@@ -55,6 +57,23 @@ fn known(home: &Home) -> Vec<InstanceSummary> {
         client.call::<_, ListReply>(method::LIST, &Targets::default()).ok()
     });
     list.unwrap_or_default().instances
+}
+
+/// How often the processes of an app ended by themselves since a moment, as far as a running daemon remembers.
+pub(crate) fn crashes(app: &str, from_us: u64) -> u64 {
+    let Ok(home) = Home::from_environment() else { return 0 };
+    let reply = Client::connect_within(&home, "cli", PATIENCE).ok().flatten().and_then(|mut client| {
+        client.set_patience(Some(PATIENCE));
+        let params = EventsParams { since: None, targets: vec![app.to_owned()], limit: 0 };
+        client.call::<_, EventsReply>(method::EVENTS, &params).ok()
+    });
+    let is_crash = |event: &&Event| {
+        let is_recent = u64::try_from(event.at_ms).is_ok_and(|at_ms| at_ms.saturating_mul(1_000) >= from_us);
+        is_recent
+            && matches!(&event.what, What::Transition { from, cause: Cause::Exited { exit, .. }, .. }
+                if *from != Phase::Stopping && *exit != Exit::Code(0))
+    };
+    reply.map_or(0, |reply| reply.events.iter().filter(is_crash).count() as u64)
 }
 
 fn source(one: &InstanceSummary) -> Source {

@@ -19,6 +19,7 @@ mod identity;
 mod ipc_abuse;
 mod lifecycle;
 mod logs;
+mod logs_views;
 mod mcp;
 mod output_bytes;
 mod policy;

@@ -96,6 +96,7 @@ pub(crate) fn is_continuation(line: &[u8]) -> bool {
         Some(b' ') => {
             line.starts_with(b"  ")
                 && line.trim_ascii_start().first().is_some_and(|byte| !matches!(byte, b'{' | b'['))
+                && !line.starts_with(b"  + Exception Group")
         }
         Some(b'C') => line.starts_with(b"Caused by: "),
         Some(b'}' | b')') => line.len() <= 2,

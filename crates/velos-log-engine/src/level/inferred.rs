@@ -24,7 +24,8 @@ fn has(text: &[u8], needle: &[u8]) -> bool {
 
 fn of_shape(text: &[u8]) -> Option<Level> {
     let text = text.trim_ascii();
-    const STARTS: [&[u8]; 10] = [
+    const STARTS: [&[u8]; 11] = [
+        b"+ Exception Group Traceback",
         b"Traceback (most recent call last)",
         b"Exception in thread",
         b"Unhandled exception",
@@ -39,7 +40,12 @@ fn of_shape(text: &[u8]) -> Option<Level> {
     if STARTS.iter().any(|start| text.starts_with(start))
         || has(text, b"' panicked at ")
         || has(text, b"core dumped")
+        || has(text, b": panic serving ")
+        || has(text, b" UnhandledPromiseRejectionWarning: ")
     {
+        return Some(Level::Error);
+    }
+    if text.ends_with(b")") && crate::errors::is_ruby(text) {
         return Some(Level::Error);
     }
     // rustc and friends: error[E0382]: text

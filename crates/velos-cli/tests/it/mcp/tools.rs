@@ -96,12 +96,12 @@ fn logs_are_read_searched_and_summed_up() {
     assert_eq!(data["counts"], json!([1]));
 
     agent.call("log_summary", json!({ "name": "api" })).ok().has(&[
-        "301 lines",
-        "error 1",
+        "api: 301 lines, 1 errors",
+        "1x db gone",
         "300x GET <PATH> took <N>ms",
     ]);
     let data = agent.data("log_summary", json!({}));
-    assert_eq!(data["levels"]["error"], 1);
+    assert_eq!((&data["errors"], &data["apps"][0]["lines"]), (&json!(1), &json!(301)));
 }
 
 #[test]

@@ -1,0 +1,193 @@
+//! `velos logs` with windows, filters and views, and `velos health`, over logs on disk: no daemon runs.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use velos_testkit::TestEnv;
+
+use crate::env;
+
+const MINUTE: u64 = 60_000_000;
+
+fn now_us() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64
+}
+
+/// A log and its index as the daemon writes them: minutes before now, and text.
+fn write(env: &TestEnv, file: &str, stream: u8, lines: &[(u64, &str)]) {
+    let folder = env.home().join("logs");
+    std::fs::create_dir_all(&folder).unwrap();
+    let now = now_us();
+    let (mut text, mut index) = (Vec::new(), vec![0_u8; 64]);
+    index[..8].copy_from_slice(b"VLIX0001");
+    for (number, (before, line)) in lines.iter().enumerate() {
+        let mut record = Vec::new();
+        record.extend((text.len() as u64).to_le_bytes());
+        record.extend((now - before * MINUTE - 1_000_000 + number as u64).to_le_bytes());
+        record.extend((line.len() as u32 + 1).to_le_bytes());
+        record.extend(1_u32.to_le_bytes());
+        record.extend([stream, 0, 0, 0]);
+        record.extend(crc32c::crc32c(&record).to_le_bytes());
+        index.extend(record);
+        text.extend(line.bytes());
+        text.push(b'\n');
+    }
+    std::fs::write(folder.join(file), text).unwrap();
+    std::fs::write(folder.join(format!("{file}.vix")), index).unwrap();
+}
+
+fn shop(env: &TestEnv) {
+    write(
+        env,
+        "shop-out.log",
+        1,
+        &[
+            (180, "INFO listening on 3000"),
+            (50, "INFO order 1 took 12ms"),
+            (49, "INFO order 2 took 13ms"),
+            (48, "INFO order 3 took 9ms"),
+            (47, "WARN stock is low for item 5"),
+            (20, "INFO order 4 took 15ms"),
+            (1, "INFO order 5 took 11ms"),
+        ],
+    );
+    write(
+        env,
+        "shop-error.log",
+        2,
+        &[
+            (30, "TypeError: price is undefined"),
+            (30, "    at total (/srv/shop/cart.js:7:3)"),
+            (30, "    at checkout (/srv/shop/order.js:31:9)"),
+            (10, "TypeError: price is undefined"),
+            (10, "    at total (/srv/shop/cart.js:8:3)"),
+            (10, "    at checkout (/srv/shop/order.js:35:9)"),
+        ],
+    );
+}
+
+/// The text behind `[time] `.
+fn texts(stdout: &str) -> Vec<&str> {
+    stdout.lines().map(|line| line.split_once("] ").map_or(line, |(_, text)| text)).collect()
+}
+
+#[track_caller]
+fn check(env: &TestEnv, args: &[&str], expected: &[&str]) {
+    let mut words = vec!["logs", "shop"];
+    words.extend(args);
+    let output = env.run(&words).ok();
+    assert_eq!(texts(&output.stdout), expected, "{words:?}");
+}
+
+#[test]
+fn windows_filters_and_levels_combine() {
+    let env = env();
+    shop(&env);
+    check(
+        &env,
+        &["--since", "25m"],
+        &[
+            "INFO order 4 took 15ms",
+            "TypeError: price is undefined",
+            "    at total (/srv/shop/cart.js:8:3)",
+            "    at checkout (/srv/shop/order.js:35:9)",
+            "INFO order 5 took 11ms",
+        ],
+    );
+    check(
+        &env,
+        &["--since", "1h", "--until", "48m30s"],
+        &["INFO order 1 took 12ms", "INFO order 2 took 13ms"],
+    );
+    check(&env, &["--grep", "order [12]"], &["INFO order 1 took 12ms", "INFO order 2 took 13ms"]);
+    check(&env, &["--grep", "ORDER", "-i", "-n", "1"], &["INFO order 5 took 11ms"]);
+    check(&env, &["--grep", "info", "-iv", "--out"], &["WARN stock is low for item 5"]);
+    check(
+        &env,
+        &["--grep", "stock", "-C", "1", "--out"],
+        &["INFO order 3 took 9ms", "WARN stock is low for item 5", "INFO order 4 took 15ms"],
+    );
+    check(&env, &["--level", "warn"], &["WARN stock is low for item 5"]);
+    check(
+        &env,
+        &["--level", "warn+", "--since", "15m"],
+        &[
+            "TypeError: price is undefined",
+            "    at total (/srv/shop/cart.js:8:3)",
+            "    at checkout (/srv/shop/order.js:35:9)",
+        ],
+    );
+    let folded = env.run(&["logs", "shop", "--dedupe", "--out", "-n", "50"]).ok().stdout;
+    let folded = texts(&folded);
+    assert_eq!(folded[..2], ["INFO listening on 3000", "INFO order 1 took 12ms"]);
+    assert!(folded[2].starts_with("… 2 more like this, the last at "), "{folded:?}");
+    let line =
+        env.run(&["logs", "shop", "--grep", "stock", "--format", "{level}|{app}|{stream}|{text}"]).ok();
+    assert_eq!(line.stdout, "warn|shop|out|WARN stock is low for item 5\n");
+    let documents: Vec<Value> = env.json(&["logs", "shop", "--level", "warn", "--json"]);
+    assert_eq!((documents.len(), documents[0]["level"].as_str()), (1, Some("warn")));
+    let lines = env.run(&["logs", "shop", "-n", "2", "--format", "json"]).ok().stdout;
+    let documents: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(documents.len(), 2);
+    let exact = env.run(&["logs", "shop", "-n", "1", "--timestamps"]).ok().stdout;
+    assert_eq!(exact.find(']'), Some("[2026-03-01T10:05:03.120+00:00".len()), "{exact}");
+}
+
+#[test]
+fn mistakes_are_explained() {
+    let env = env();
+    shop(&env);
+    let fails = |args: &[&str], words: &[&str]| {
+        let mut all = vec!["logs", "shop"];
+        all.extend(args);
+        env.run(&all).fails(2, words)
+    };
+    let output = fails(&["--grep", "a(b"], &["unclosed group at character 2"]);
+    assert!(output.stderr.contains("a(b\n       ^ here"), "{}", output.stderr);
+    fails(&["--since", "5x"], &["\"x\" is no unit", "10:30"]);
+    fails(&["--since", "1h", "--until", "2h"], &["--since is later than --until"]);
+    fails(&["--level", "loud"], &["\"loud\" is no level", "warn+"]);
+    fails(&["--format", "{what}"], &["no field \"{what}\""]);
+    fails(&["--summary", "--follow"], &["cannot be used with"]);
+    fails(&["-f", "--until", "1h"], &["--until"]);
+}
+
+#[test]
+fn summary_patterns_errors_and_health() {
+    let env = env();
+    shop(&env);
+    let summary = env.run(&["logs", "shop", "--summary"]).ok().stdout;
+    let lines: Vec<&str> = summary.lines().collect();
+    assert_eq!(lines[0], "Process: shop | Period: last 1h | Health: 73/100");
+    assert_eq!(lines[1], "Lines: 12 | Errors: 2 | Warnings: 1");
+    assert_eq!(lines[2..4], ["Top patterns:", "  1. \"INFO order <N> took <N>ms\" (x5, stable)"]);
+    assert_eq!(lines.last(), Some(&"Last error: \"TypeError: price is undefined\" (10min ago)"));
+    let documents: Vec<Value> = env.json(&["logs", "shop", "--summary", "--json"]);
+    assert_eq!(documents[0]["health"]["score"], 73);
+    let errors = env.run(&["logs", "shop", "--errors"]).ok().stdout;
+    assert!(
+        errors.contains("  x2  first ") && errors.contains("(10min ago)\n    TypeError: price"),
+        "{errors}"
+    );
+    assert_eq!(errors.lines().count(), 4, "{errors}");
+    let patterns = env.run(&["logs", "shop", "--patterns", "--level", "info"]).ok().stdout;
+    assert!(patterns.contains("5  83.3%") && patterns.contains("INFO order <N> took <N>ms"), "{patterns}");
+    let health = env.run(&["health", "shop"]).ok().stdout;
+    let told: Vec<&str> = health.lines().collect();
+    assert_eq!(told[0], "shop: 73/100 (last 1h, 12 lines)");
+    assert!(told[1].starts_with("  -21.3  errors      2 errors in 12 lines"), "{health}");
+    env.run(&["health", "shop", "--fail-below", "90"]).fails(1, &[]);
+    env.run(&["health", "shop", "--fail-below", "50"]).ok();
+    env.run(&["health", "nothing"]).fails(3, &["nothing"]);
+}
+
+#[test]
+fn several_apps_merge_by_time() {
+    let env = env();
+    write(&env, "a-out.log", 1, &[(9, "one"), (7, "three")]);
+    write(&env, "b-out.log", 1, &[(8, "two"), (6, "four")]);
+    let output = env.run(&["logs", "--since", "1h"]).ok();
+    assert_eq!(texts(&output.stdout), ["a | one", "b | two", "a | three", "b | four"]);
+    let last = env.run(&["logs", "-n", "1"]).ok();
+    assert_eq!(texts(&last.stdout), ["a | three", "b | four"]);
+}

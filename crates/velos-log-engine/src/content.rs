@@ -1,0 +1,80 @@
+//! The bytes of one segment, plain or compressed, by offset. Never mapped: a truncation would kill the reader.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::SystemTime;
+
+use crate::segments::Identity;
+use crate::zstd::Packed;
+
+/// An open segment.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Plain(File),
+    Packed(Packed),
+}
+
+impl Content {
+    /// A file that may be missing.
+    pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
+        let Some(file) = crate::segments::open(path)? else { return Ok(None) };
+        if path.extension().is_some_and(|end| end == "zst") {
+            return Packed::open(file).map(Self::Packed).map(Some);
+        }
+        Ok(Some(Self::Plain(file)))
+    }
+
+    fn file(&self) -> &File {
+        match self {
+            Self::Plain(file) => file,
+            Self::Packed(packed) => packed.file(),
+        }
+    }
+
+    /// A second way into the same file.
+    pub(crate) fn again(&self) -> io::Result<Self> {
+        match self {
+            Self::Plain(file) => file.try_clone().map(Self::Plain),
+            Self::Packed(packed) => packed.file().try_clone().and_then(Packed::open).map(Self::Packed),
+        }
+    }
+
+    pub(crate) fn identity(&self) -> io::Result<Identity> {
+        Identity::of(self.file())
+    }
+
+    /// When it was written last.
+    pub(crate) fn modified(&self) -> Option<SystemTime> {
+        self.file().metadata().and_then(|meta| meta.modified()).ok()
+    }
+
+    /// Bytes, decompressed.
+    pub(crate) fn size(&self) -> io::Result<u64> {
+        match self {
+            Self::Plain(file) => file.metadata().map(|meta| meta.len()),
+            Self::Packed(packed) => Ok(packed.size()),
+        }
+    }
+
+    /// As many bytes as there are, up to the end of `out`.
+    pub(crate) fn read_at(&mut self, out: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut got = 0;
+        while let Some(rest) = out.get_mut(got..).filter(|rest| !rest.is_empty()) {
+            let at = offset + got as u64;
+            let length = match self {
+                Self::Plain(file) => match file.read_at(rest, at) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    read => read?,
+                },
+                Self::Packed(packed) => packed.read_at(rest, at)?,
+            };
+            if length == 0 {
+                break;
+            }
+            got += length;
+        }
+        Ok(got)
+    }
+}

@@ -1,0 +1,264 @@
+//! One error while its lines come in.
+
+use super::frame::{Frame, Part, joined, part};
+use super::head::{Head, head, named_head};
+
+/// More lines than this are no trace any more.
+const LINES_MAX: usize = 2_000;
+const SAMPLE_BYTES_MAX: usize = 4_096;
+const MESSAGE_CHARS_MAX: usize = 500;
+const FRAMES_MAX: usize = 256;
+/// Frames that tell errors apart.
+const FRAMES_TOLD: usize = 5;
+
+/// Whether a line went on with the error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    Yes,
+    /// It is over; the line is another's.
+    No,
+}
+
+/// An error, so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trace {
+    /// The exceptions as they were printed.
+    heads: Vec<Head>,
+    /// What a plain line said before them.
+    intro: Option<Vec<u8>>,
+    frames: Vec<Frame>,
+    /// Frames that came since the last head, outermost first.
+    section: Vec<Frame>,
+    function: Option<String>,
+    /// After Python's `Traceback` the exception comes last.
+    awaits_head: bool,
+    /// After "During handling of ..." another traceback belongs to this error.
+    is_chained: bool,
+    is_group: bool,
+    /// Go prints all goroutines; the first one failed.
+    goroutines: usize,
+    awaits_message: bool,
+    blanks: usize,
+    lines: usize,
+    pub(super) sample: Vec<u8>,
+    pub(super) time_us: Option<u64>,
+    pub(super) number: u64,
+}
+
+impl Trace {
+    /// Begins with this line, if errors begin so. `is_error` is what the level says.
+    pub(super) fn begin(line: &[u8], is_error: bool) -> Option<Self> {
+        let mut trace = Self::default();
+        let text = line.trim_ascii();
+        if is_traceback(text) {
+            trace.note_traceback(text);
+        } else if let Some(head) = head(text).or_else(|| head_within(text)) {
+            trace.put_head(head, line);
+        } else if is_error && !text.is_empty() {
+            trace.intro = Some(super::said::message(text).into_owned());
+        } else {
+            return None;
+        }
+        trace.keep(line);
+        Some(trace)
+    }
+
+    /// The next line of the same stream. `is_error` as for [`Self::begin`].
+    pub(super) fn take(&mut self, line: &[u8], is_error: bool) -> Taken {
+        let taken = if self.lines < LINES_MAX { self.goes_on(line, is_error) } else { Taken::No };
+        if taken == Taken::Yes {
+            self.keep(line);
+        }
+        taken
+    }
+
+    fn goes_on(&mut self, line: &[u8], is_error: bool) -> Taken {
+        let text = line.trim_ascii();
+        if text.is_empty() {
+            self.blanks += 1;
+            return if self.blanks <= 2 { Taken::Yes } else { Taken::No };
+        }
+        let after_blank = std::mem::take(&mut self.blanks) > 0;
+        let is_indented = matches!(line.first(), Some(b' ' | b'\t')) || self.is_group && is_drawn(text);
+        if is_traceback(text) {
+            let is_ours = self.heads.is_empty() && self.frames.is_empty() || self.is_chained || self.is_group;
+            if is_ours {
+                self.note_traceback(text);
+                return Taken::Yes;
+            }
+            return Taken::No;
+        }
+        if self.awaits_message && !text.starts_with(b"stack backtrace") {
+            self.awaits_message = false;
+            if let Some(last) = self.heads.last_mut() {
+                last.message = text.to_vec();
+                return Taken::Yes;
+            }
+        }
+        if let Some(cause) = self.cause(text, is_indented) {
+            self.put_head(cause, line);
+            return Taken::Yes;
+        }
+        match part(line) {
+            Some(Part::Frame(frame)) => self.put_frame(frame),
+            Some(Part::Function(function)) if self.goroutines <= 1 => self.function = Some(function),
+            Some(Part::File(file)) => {
+                if let Some(function) = self.function.take() {
+                    self.put_frame(joined(&function, &file));
+                }
+            }
+            Some(Part::Function(_)) => {}
+            Some(Part::Filler) => self.note_filler(text),
+            // Code, properties, what a message says on further lines.
+            None if is_indented && !after_blank && (self.has_trace() || !is_error) => {}
+            None => return Taken::No,
+        }
+        Taken::Yes
+    }
+
+    /// An exception that belongs to this error.
+    fn cause(&mut self, text: &[u8], is_indented: bool) -> Option<Head> {
+        const MARKS: [&[u8]; 8] = [
+            b"Caused by: ",
+            b"Suppressed: ",
+            b"[cause]: ",
+            b"---> ",
+            b"Next ",
+            b"Wrapped by: ",
+            b"caused by: ",
+            b"[errors]: ",
+        ];
+        let mark = MARKS.iter().find_map(|mark| text.strip_prefix(*mark));
+        if let Some(rest) = mark {
+            return head(rest).or_else(|| named_head(rest));
+        }
+        if self.awaits_head && (!is_indented || is_drawn(text)) {
+            self.awaits_head = false;
+            return head(text).or_else(|| named_head(text));
+        }
+        // A logger's own words, then the exception on a line of its own: Java and .NET do that, and who ends with a colon.
+        let is_first = self.heads.is_empty() && self.frames.is_empty() && self.section.is_empty();
+        let is_announced = self.intro.as_ref().is_some_and(|intro| intro.ends_with(b":"));
+        if is_first {
+            return head(text).filter(|head| is_announced || head.kind.contains('.'));
+        }
+        if is_indented && self.is_group { head(text) } else { None }
+    }
+
+    fn put_head(&mut self, head: Head, line: &[u8]) {
+        self.close_section();
+        self.is_chained = false;
+        self.awaits_message = head.kind == "panic" && head.message.is_empty();
+        self.heads.push(head);
+        // Ruby names the innermost frame where it names the exception.
+        if let Some(Part::Frame(frame)) = part(line).filter(|_| memchr::memmem::find(line, b".rb:").is_some())
+        {
+            self.put_frame(frame);
+        }
+    }
+
+    fn put_frame(&mut self, frame: Frame) {
+        let is_again = self.section.last() == Some(&frame);
+        if !is_again && self.section.len() < FRAMES_MAX && self.goroutines <= 1 {
+            self.section.push(frame);
+        }
+    }
+
+    fn note_traceback(&mut self, text: &[u8]) {
+        self.close_section();
+        self.awaits_head = true;
+        self.is_chained = false;
+        self.is_group |= is_drawn(text) || memchr::memmem::find(text, b"Exception Group").is_some();
+    }
+
+    fn note_filler(&mut self, text: &[u8]) {
+        if text.starts_with(b"goroutine ") {
+            self.goroutines += 1;
+        }
+        if text.starts_with(b"During handling of") || text.starts_with(b"The above exception was") {
+            self.is_chained = true;
+        }
+    }
+
+    /// The innermost frame first.
+    fn close_section(&mut self) {
+        if self.section.first().is_some_and(|frame| frame.is_outer_first) {
+            self.section.reverse();
+        }
+        self.frames.append(&mut self.section);
+    }
+
+    fn keep(&mut self, line: &[u8]) {
+        self.lines += 1;
+        if self.sample.len() < SAMPLE_BYTES_MAX {
+            if !self.sample.is_empty() {
+                self.sample.push(b'\n');
+            }
+            let room = SAMPLE_BYTES_MAX - self.sample.len().min(SAMPLE_BYTES_MAX);
+            self.sample.extend_from_slice(line.get(..line.len().min(room)).unwrap_or_default());
+        }
+    }
+
+    fn has_trace(&self) -> bool {
+        !self.heads.is_empty() || !self.section.is_empty() || !self.frames.is_empty() || self.awaits_head
+    }
+
+    /// What went wrong, in one line: type and message, or what the line said.
+    pub(super) fn message(&self) -> String {
+        let text = match self.heads.first() {
+            Some(head) if head.message.is_empty() => head.kind.clone(),
+            Some(head) => format!("{}: {}", head.kind, String::from_utf8_lossy(&head.message)),
+            None => String::from_utf8_lossy(self.intro.as_deref().unwrap_or_default()).into_owned(),
+        };
+        text.chars().take(MESSAGE_CHARS_MAX).collect()
+    }
+
+    /// The types, joined; the first message with its values masked; and what tells this error from others.
+    pub(super) fn told(&mut self) -> (String, String, u64) {
+        self.close_section();
+        let kinds: Vec<&str> = self.heads.iter().map(|head| head.kind.as_str()).collect();
+        let kind = kinds.join(" < ");
+        let text = self.heads.first().map(|head| &head.message).or(self.intro.as_ref());
+        let mut masked = Vec::new();
+        let message = text.map_or(&[][..], Vec::as_slice);
+        crate::template::mask(message.get(..message.len().min(1_024)).unwrap_or_default(), &mut masked);
+        let mut told = kind.clone().into_bytes();
+        let ours: Vec<&Frame> = self.frames.iter().filter(|frame| frame.is_ours).take(FRAMES_TOLD).collect();
+        if ours.is_empty() {
+            told.push(b'\n');
+            told.extend_from_slice(&masked);
+        }
+        for frame in ours {
+            told.extend_from_slice(format!("\n{}:{}", frame.file, frame.function).as_bytes());
+        }
+        (kind, crate::template::render(&masked), crate::template::hash(&told))
+    }
+}
+
+/// Exception groups draw their tree with bars.
+fn is_drawn(text: &[u8]) -> bool {
+    matches!(text.first(), Some(b'|' | b'+'))
+}
+
+fn is_traceback(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    let start = text.iter().position(|byte| !matches!(byte, b'|' | b'+' | b'-' | b' ')).unwrap_or(0);
+    let text = text.get(start..).unwrap_or_default();
+    text.starts_with(b"Traceback (most recent call last)") || text.starts_with(b"Exception Group Traceback")
+}
+
+/// An exception behind what a logger wrote: `2026-03-01 10:00:00 ERROR api: TypeError: x is undefined`.
+fn head_within(text: &[u8]) -> Option<Head> {
+    let zone = text.get(..text.len().min(200))?;
+    let starts = memchr::memchr_iter(b' ', zone).map(|space| space + 1);
+    starts
+        .filter(|start| {
+            let before = zone.get(..start - 1).unwrap_or_default();
+            matches!(before.last(), Some(b':' | b']' | b'-' | b')' | b'|' | b'0'..=b'9' | b'Z' | b'>'))
+                || before.ends_with(b"ERROR")
+                || before.ends_with(b"FATAL")
+                || before.ends_with(b"Unhandled")
+                || before.ends_with(b"Uncaught")
+        })
+        .find_map(|start| head(text.get(start..)?))
+}

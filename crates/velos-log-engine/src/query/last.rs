@@ -1,0 +1,151 @@
+//! The last lines that somebody wants, read backwards: as much of a log as that takes, however long it is.
+
+use std::io;
+use std::ops::Range;
+
+use super::block::{Block, Known, LineRef};
+use super::reader::{BLOCK_BYTES, Part, Reader};
+use crate::line::Line;
+
+/// Bytes of the first step backwards; each further one doubles.
+const FIRST_BYTES: usize = 32 * 1024;
+
+/// The last `count` lines of a log that `wants` accepts, oldest first.
+pub fn last(
+    reader: Reader,
+    count: usize,
+    mut wants: impl FnMut(&LineRef<'_>) -> bool,
+) -> io::Result<Vec<Line>> {
+    let mut reader = reader;
+    let (mut closed, live) = reader.take_parts();
+    let mut runs: Vec<Vec<Line>> = Vec::new();
+    let mut missing = count;
+    let mut next = live;
+    while missing > 0 {
+        let part = match next.take() {
+            Some(part) => part,
+            None => {
+                let Some(segment) = closed.pop_back() else { break };
+                let Some(part) = Reader::open_segment(&segment, &reader.window(), reader.stream())? else {
+                    continue;
+                };
+                part
+            }
+        };
+        let lines = if part.is_shared() || !part.has_times && !reader.window().is_all() {
+            forward(part, &reader, missing, &mut wants)?
+        } else {
+            backward(part, &reader, missing, &mut wants)?
+        };
+        missing -= lines.len();
+        runs.push(lines);
+    }
+    Ok(runs.into_iter().rev().flatten().collect())
+}
+
+/// Lines whose pieces or times are known to who reads from the start only.
+fn forward(
+    part: Part,
+    reader: &Reader,
+    count: usize,
+    wants: &mut impl FnMut(&LineRef<'_>) -> bool,
+) -> io::Result<Vec<Line>> {
+    let mut reader = Reader::of_part(part, reader);
+    let mut kept = std::collections::VecDeque::new();
+    while let Some(block) = reader.next_block()? {
+        for line in block.lines().filter(&mut *wants) {
+            if kept.len() == count {
+                kept.pop_front();
+            }
+            kept.push_back(line.to_line());
+        }
+    }
+    Ok(kept.into())
+}
+
+fn backward(
+    mut part: Part,
+    reader: &Reader,
+    count: usize,
+    wants: &mut impl FnMut(&LineRef<'_>) -> bool,
+) -> io::Result<Vec<Line>> {
+    let mut found: Vec<Line> = Vec::new();
+    let mut step = FIRST_BYTES;
+    let ranges = std::mem::take(&mut part.ranges);
+    for range in ranges.iter().rev() {
+        let mut end = end_of_last_line(&mut part, range, reader.with_unfinished())?;
+        while found.len() < count && end > range.start {
+            let (start, bytes) = lines_before(&mut part, range.start, end, step)?;
+            let known = Known::Indexed { index: &part.index, base: start, stream: reader.stream() };
+            let block = Block { bytes: &bytes, known };
+            let lines: Vec<LineRef<'_>> = block.lines().collect();
+            for line in lines.iter().rev() {
+                if found.len() < count && wants(line) {
+                    found.push(line.to_line());
+                }
+            }
+            end = start;
+            step = (step * 2).min(BLOCK_BYTES);
+        }
+    }
+    found.reverse();
+    Ok(found)
+}
+
+/// The line that begins last in a range is read to its end.
+fn end_of_last_line(part: &mut Part, range: &Range<u64>, with_unfinished: bool) -> io::Result<u64> {
+    let mut block = vec![0; FIRST_BYTES];
+    let mut at = range.end.max(1) - 1;
+    loop {
+        let got = part.content.read_at(&mut block, at)?;
+        let bytes = block.get(..got).unwrap_or_default();
+        match memchr::memchr(b'\n', bytes) {
+            Some(newline) => return Ok((at + newline as u64 + 1).min(part.size.max(range.end))),
+            None if got < block.len() => break,
+            None => at += got as u64,
+        }
+    }
+    if with_unfinished {
+        return Ok(part.size.min(at + block.len() as u64));
+    }
+    // The last line is not whole: it ends where the one before it does.
+    let mut end = range.end;
+    while end > range.start {
+        let start = end.saturating_sub(FIRST_BYTES as u64).max(range.start);
+        let bytes = read(part, start, end)?;
+        if let Some(newline) = memchr::memrchr(b'\n', &bytes) {
+            return Ok(start + newline as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(range.start)
+}
+
+/// Whole lines up to `end`, of at least `step` bytes if there are so many behind `from`; and where they begin.
+fn lines_before(part: &mut Part, from: u64, end: u64, step: usize) -> io::Result<(u64, Vec<u8>)> {
+    let mut step = step as u64;
+    loop {
+        let start = end.saturating_sub(step).max(from);
+        let before = start.saturating_sub(1);
+        let mut bytes = read(part, before, end)?;
+        if start == 0 {
+            return Ok((0, bytes));
+        }
+        match memchr::memchr(b'\n', &bytes) {
+            Some(newline) if newline + 1 < bytes.len() => {
+                bytes.drain(..=newline);
+                return Ok((before + newline as u64 + 1, bytes));
+            }
+            // Nothing begins behind the start of the range.
+            _ if start == from => return Ok((from, Vec::new())),
+            _ => step *= 2,
+        }
+    }
+}
+
+fn read(part: &mut Part, start: u64, end: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(0)];
+    let got = part.content.read_at(&mut bytes, start)?;
+    bytes.truncate(got);
+    Ok(bytes)
+}

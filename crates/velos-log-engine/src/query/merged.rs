@@ -1,0 +1,87 @@
+//! Several logs as one, by time.
+
+use std::io;
+
+use super::block::LineRef;
+use super::filter::Pattern;
+use super::reader::Reader;
+
+/// Lines of several logs in the order of their times. A line without a time stays behind the one before it of its log.
+#[derive(Debug)]
+pub struct Merged {
+    cursors: Vec<Cursor>,
+    pattern: Option<Pattern>,
+    current: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Cursor {
+    reader: Reader,
+    /// Where the line in front begins, and where it ends.
+    position: usize,
+    next: usize,
+    /// The order of the line in front; nothing at the end.
+    time_us: Option<u64>,
+    is_begun: bool,
+}
+
+impl Cursor {
+    fn step(&mut self, pattern: Option<&Pattern>) -> io::Result<()> {
+        let last_us = self.time_us.unwrap_or(0);
+        loop {
+            if self.is_begun {
+                let block = self.reader.block();
+                let found = match pattern {
+                    Some(pattern) => pattern.next_in(&block, self.next),
+                    None => block.line_at(self.next),
+                };
+                if let Some((line, end)) = found {
+                    self.time_us = Some(line.time_us.unwrap_or(last_us).max(last_us));
+                    self.position =
+                        end - line.bytes.len() - usize::from(block.bytes().get(end - 1) == Some(&b'\n'));
+                    self.next = end;
+                    return Ok(());
+                }
+            }
+            self.is_begun = true;
+            self.next = 0;
+            if !self.reader.advance()? {
+                self.time_us = None;
+                return Ok(());
+            }
+        }
+    }
+
+    fn line(&self) -> Option<LineRef<'_>> {
+        self.reader.block().line_at(self.position).map(|(line, _)| line)
+    }
+}
+
+impl Merged {
+    /// Lines keep the number of their log in this order. With a pattern only the lines that it wants are there.
+    pub fn new(readers: Vec<Reader>, pattern: Option<Pattern>) -> io::Result<Self> {
+        let begun = readers.into_iter().map(|reader| {
+            let mut cursor = Cursor { reader, position: 0, next: 0, time_us: None, is_begun: false };
+            cursor.step(pattern.as_ref())?;
+            Ok(cursor)
+        });
+        Ok(Self { cursors: begun.collect::<io::Result<_>>()?, pattern, current: None })
+    }
+
+    /// The next line, and the number of its log.
+    pub fn next_line(&mut self) -> io::Result<Option<(usize, LineRef<'_>)>> {
+        if let Some(cursor) = self.current.take().and_then(|number| self.cursors.get_mut(number)) {
+            cursor.step(self.pattern.as_ref())?;
+        }
+        let first = self
+            .cursors
+            .iter()
+            .enumerate()
+            .filter_map(|(number, cursor)| Some((cursor.time_us?, number)))
+            .min();
+        let Some((_, number)) = first else { return Ok(None) };
+        self.current = Some(number);
+        let line = self.cursors.get(number).and_then(Cursor::line);
+        Ok(line.map(|line| (number, line)))
+    }
+}
