@@ -16,6 +16,8 @@ mod clean;
 mod clock;
 mod compact;
 mod condition;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod declare;
 mod http;
 pub mod install;
