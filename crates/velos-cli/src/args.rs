@@ -33,7 +33,8 @@ const LOGS_EXAMPLES: &str = "Examples:
 const MCP_EXAMPLES: &str = "Examples:
   velos mcp-server --read-only
   velos mcp-server --tools core --allow 'dev-*'
-  velos mcp-server --http 7070";
+  velos mcp-server --http 7070
+  velos mcp-server --read-only --install claude";
 
 /// A process manager for people and for AI agents
 #[derive(Debug, Parser)]
@@ -617,6 +618,24 @@ pub(crate) struct McpServer {
     /// Name by which clients may call the HTTP server, besides its address (may be given several times)
     #[arg(long, value_name = "NAME", requires = "http")]
     pub(crate) http_host: Vec<String>,
+    /// Instead of serving, add this server, with the flags given here, to the configuration of a client
+    #[arg(long, value_name = "CLIENT", value_enum, conflicts_with = "http")]
+    pub(crate) install: Option<McpClient>,
+    /// With --install: in the user's configuration, not in that of the project in this folder
+    #[arg(long, requires = "install")]
+    pub(crate) user: bool,
+    /// With --install: only show the file as it would be
+    #[arg(long, requires = "install")]
+    pub(crate) print: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum McpClient {
+    Claude,
+    Cursor,
+    Codex,
+    Gemini,
+    Vscode,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -252,16 +252,7 @@ mod tests {
     use velos_log_engine::Level;
 
     fn row(second: u64, stream: Stream, text: &str) -> Row {
-        Row {
-            source: 0,
-            log: 0,
-            start: Default::default(),
-            end: Default::default(),
-            time_us: Some(second * 1_000_000),
-            stream,
-            level: Level::Info,
-            text: text.to_owned(),
-        }
+        Row { time_us: Some(second * 1_000_000), stream, level: Level::Info, ..Row::of_text(text) }
     }
 
     fn body(rows: &[Row]) -> String {

@@ -71,6 +71,12 @@ pub(crate) fn last_error(rows: &[Row]) -> Option<Found> {
     Some(Found { head: text.to_owned(), place: place(rows, range.clone(), head), rows: range })
 }
 
+/// The place that a stack trace points to.
+pub(crate) fn place_in(text: &str) -> Option<String> {
+    let lines: Vec<Row> = text.lines().map(Row::of_text).collect();
+    last_error(&lines)?.place
+}
+
 fn is_frame(text: &str) -> bool {
     text.starts_with([' ', '\t'])
         || text.starts_with("goroutine ")
@@ -104,22 +110,13 @@ fn place(rows: &[Row], range: std::ops::Range<usize>, head: usize) -> Option<Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use velos_log_engine::{Stream, level::Classifier};
+    use velos_log_engine::level::Classifier;
 
     fn found(text: &str) -> (String, Option<String>) {
         let mut classifier = Classifier::new();
         let rows: Vec<Row> = text
             .lines()
-            .map(|line| Row {
-                source: 0,
-                log: 0,
-                start: Default::default(),
-                end: Default::default(),
-                time_us: None,
-                stream: Stream::Err,
-                level: classifier.next(line.as_bytes()).level,
-                text: line.to_owned(),
-            })
+            .map(|line| Row { level: classifier.next(line.as_bytes()).level, ..Row::of_text(line) })
             .collect();
         last_error(&rows).map(|found| (found.head, found.place)).unwrap_or_default()
     }

@@ -23,6 +23,7 @@ mod lifecycle;
 mod log_forms;
 mod logs;
 mod logs_views;
+mod mcp;
 mod monit;
 mod output_bytes;
 mod policy;

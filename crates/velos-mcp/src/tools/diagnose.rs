@@ -395,8 +395,17 @@ fn port_in_use(line: &str) -> Option<u16> {
     if !is_conflict.iter().any(|words| lower.contains(words)) {
         return None;
     }
-    line.rsplit(|c: char| !c.is_ascii_digit())
-        .find_map(|digits| digits.parse::<u16>().ok().filter(|port| *port >= 80))
+    let begins = line
+        .match_indices(':')
+        .map(|(at, _)| at + 1)
+        .chain(lower.match_indices("port ").map(|(at, _)| at + 5));
+    let mut begins: Vec<usize> = begins.collect();
+    begins.sort_unstable();
+    begins.into_iter().rev().find_map(|at| {
+        let rest = line.get(at..)?;
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest.get(..end)?.parse::<u16>().ok().filter(|port| *port > 0)
+    })
 }
 
 fn missing(line: &str) -> Option<Missing> {
@@ -439,7 +448,9 @@ mod tests {
     fn ports_that_are_taken() {
         for (line, expected) in [
             ("Error: listen EADDRINUSE: address already in use :::3000", Some(3000)),
-            ("OSError: [Errno 98] Address already in use", Some(98)),
+            ("OSError: [Errno 98] Address already in use", None),
+            ("Port 8000 is in use; address already in use", Some(8000)),
+            ("raise E(f'address already in use 127.0.0.1:{port}')", None),
             ("bind: address already in use 127.0.0.1:8080", Some(8080)),
             ("port 3000 is free", None),
         ] {
