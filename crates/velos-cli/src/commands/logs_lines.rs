@@ -1,6 +1,6 @@
 //! `velos logs` as lines: those of the past, then those that come.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::os::fd::AsFd;
 
 use velos_client::Home;
@@ -117,7 +117,7 @@ impl Screen<'_> {
         for (place, readers) in readers.into_iter().enumerate() {
             let number = first + place;
             let items = if self.wanted.is_simple() {
-                self.last_simple(readers, limit)?
+                self.last_simple(number, readers, limit)?
             } else {
                 self.last_of(number, readers, limit)?
             };
@@ -139,8 +139,13 @@ impl Screen<'_> {
         Ok(())
     }
 
-    /// Read from the end: as much as it takes.
-    fn last_simple(&self, readers: Vec<Reader>, limit: usize) -> Result<Vec<Item>, ErrorReply> {
+    /// Read from the end: as much as it takes. A line that continues one that is not shown has its level by itself.
+    fn last_simple(
+        &mut self,
+        number: usize,
+        readers: Vec<Reader>,
+        limit: usize,
+    ) -> Result<Vec<Item>, ErrorReply> {
         let wanted = self.wanted;
         let wants = |line: &LineRef<'_>| {
             wanted.wants_stream(line.stream)
@@ -148,11 +153,16 @@ impl Screen<'_> {
         };
         let runs: std::io::Result<Vec<Vec<Line>>> =
             readers.into_iter().map(|reader| last(reader, limit, wants)).collect();
-        let runs = runs.map_err(|error| super::failed(format!("cannot read a log: {error}")))?;
-        let mut lines = merge(runs);
+        let mut lines = merge(runs.map_err(lost)?);
         let surplus = lines.len().saturating_sub(limit);
-        lines.drain(..surplus);
-        Ok(lines.into_iter().map(|(_, line)| Item::Line { line, level: None, is_context: false }).collect())
+        let mut items = Vec::new();
+        if let Some(pipe) = self.pipes.get_mut(number) {
+            for (_, line) in lines.drain(surplus..) {
+                let line = LineRef { time_us: line.time_us, stream: line.stream, bytes: &line.bytes };
+                pipe.push(wanted, &line, &mut items);
+            }
+        }
+        Ok(items)
     }
 
     /// Lines that are judged by those before them are read from the start.
@@ -162,16 +172,20 @@ impl Screen<'_> {
         readers: Vec<Reader>,
         limit: usize,
     ) -> Result<Vec<Item>, ErrorReply> {
-        let mut kept = std::collections::VecDeque::new();
+        let mut kept = VecDeque::new();
+        let mut lines = 0;
         let mut items = Vec::new();
         let mut merged = Merged::new(readers, None).map_err(lost)?;
         let pipe = self.pipes.get_mut(number);
         let Some(pipe) = pipe else { return Ok(Vec::new()) };
+        let is_line = |item: &Item| matches!(item, Item::Line { .. });
         let mut keep = |items: &mut Vec<Item>| {
             for item in items.drain(..) {
+                lines += usize::from(is_line(&item));
                 kept.push_back(item);
-                if kept.len() > limit {
-                    kept.pop_front();
+                // What belongs to a line goes with it.
+                while lines > limit || kept.front().is_some_and(|first| !is_line(first)) {
+                    lines -= usize::from(kept.pop_front().is_some_and(|first| is_line(&first)));
                 }
             }
         };
@@ -193,7 +207,8 @@ impl Screen<'_> {
                 flat.push(reader);
             }
         }
-        let pattern = self.wanted.pattern.clone().filter(|_| self.wanted.is_simple());
+        let is_alone = self.wanted.is_simple() && !self.wanted.format.shows_level();
+        let pattern = self.wanted.pattern.clone().filter(|_| is_alone);
         let mut merged = Merged::new(flat, pattern).map_err(lost)?;
         let mut items = Vec::new();
         while let Some((log, line)) = merged.next_line().map_err(lost)? {

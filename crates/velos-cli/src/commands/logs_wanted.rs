@@ -55,7 +55,7 @@ impl Wanted {
 
     /// Whether a line can be judged without those around it.
     pub(crate) fn is_simple(&self) -> bool {
-        self.levels.is_none() && self.context == 0 && !self.is_folded && !self.format.shows_level()
+        self.levels.is_none() && self.context == 0 && !self.is_folded
     }
 }
 
