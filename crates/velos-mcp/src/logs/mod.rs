@@ -1,0 +1,11 @@
+//! Reading logs from disk, with places that survive rotation and restarts of the daemon.
+
+mod cursor;
+mod file;
+mod gather;
+mod source;
+
+pub(crate) use cursor::Cursor;
+pub(crate) use file::{Log, LogLine, Place};
+pub(crate) use gather::{Row, Selected, after, last, whole_since};
+pub(crate) use source::{Source, sources};

@@ -1,0 +1,128 @@
+//! Who wants to know when a resource changes: looked at twice a second, only while somebody asks.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rmcp::model::ResourceUpdatedNotificationParam;
+use rmcp::service::{Peer, SubscriptionContext};
+use rmcp::{ErrorData, RoleServer};
+
+use crate::resources::Address;
+use crate::toolbox::Toolbox;
+
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Of one client.
+pub(crate) const SUBSCRIPTIONS_MAX: usize = 50;
+
+/// Stamps by address.
+type Stamps = BTreeMap<String, u64>;
+
+/// Those of one session of the older protocol.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Subscriptions {
+    stamps: Arc<Mutex<Stamps>>,
+}
+
+impl Subscriptions {
+    /// Begin to watch an address; the first one starts the looking.
+    pub(crate) async fn add(
+        &self,
+        uri: String,
+        toolbox: &Arc<Toolbox>,
+        peer: &Peer<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let stamps = looked(toolbox, vec![uri]).await?;
+        let is_first = {
+            let mut own = self.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+            if own.len() >= SUBSCRIPTIONS_MAX {
+                return Err(ErrorData::invalid_params("too many subscriptions; end one", None));
+            }
+            let is_first = own.is_empty();
+            own.extend(stamps);
+            is_first
+        };
+        if is_first {
+            let (own, toolbox, peer) = (Arc::clone(&self.stamps), Arc::clone(toolbox), peer.clone());
+            tokio::spawn(async move {
+                while let Some(changed) = next(&own, &toolbox, || peer.is_transport_closed()).await {
+                    for uri in changed {
+                        if peer
+                            .notify_resource_updated(ResourceUpdatedNotificationParam::new(uri))
+                            .await
+                            .is_err()
+                        {
+                            return;
+                        }
+                    }
+                }
+            });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn remove(&self, uri: &str) {
+        self.stamps.lock().unwrap_or_else(PoisonError::into_inner).remove(uri);
+    }
+}
+
+/// Serve one `subscriptions/listen` until its end.
+pub(crate) async fn listen(context: SubscriptionContext, toolbox: &Arc<Toolbox>) -> Result<(), ErrorData> {
+    let uris = context.accepted().resource_subscriptions.clone().unwrap_or_default();
+    let own = Mutex::new(looked(toolbox, uris).await?);
+    loop {
+        tokio::select! {
+            () = context.cancelled() => return Ok(()),
+            changed = next(&own, toolbox, || false) => {
+                let Some(changed) = changed else {
+                    // Nothing is watched: wait for the end.
+                    context.cancelled().await;
+                    return Ok(());
+                };
+                for uri in changed {
+                    if context.sink().notify_resource_updated(uri).await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What changed; `None`: nothing is watched any more, or nobody listens.
+async fn next(
+    own: &Mutex<Stamps>,
+    toolbox: &Arc<Toolbox>,
+    is_over: impl Fn() -> bool,
+) -> Option<Vec<String>> {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let uris: Vec<String> = own.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        if uris.is_empty() || is_over() {
+            return None;
+        }
+        let now = looked(toolbox, uris).await.ok()?;
+        let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = Vec::new();
+        for (uri, stamp) in now {
+            if let Some(before) = own.get_mut(&uri)
+                && *before != stamp
+            {
+                *before = stamp;
+                changed.push(uri);
+            }
+        }
+        if !changed.is_empty() {
+            return Some(changed);
+        }
+    }
+}
+
+async fn looked(toolbox: &Arc<Toolbox>, uris: Vec<String>) -> Result<Stamps, ErrorData> {
+    let toolbox = Arc::clone(toolbox);
+    let look = move || {
+        let stamp = |uri: String| Address::parse(&uri).map(|address| (uri, address.stamp(&toolbox)));
+        uris.into_iter().take(SUBSCRIPTIONS_MAX).filter_map(stamp).collect()
+    };
+    tokio::task::spawn_blocking(look).await.map_err(|_| ErrorData::internal_error("the look broke", None))
+}

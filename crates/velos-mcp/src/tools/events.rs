@@ -1,0 +1,118 @@
+//! `events`: what happened to apps and daemon.
+
+use serde::Deserialize;
+use serde_json::json;
+use velos_core::error::ErrorReply;
+use velos_core::event::Event;
+use velos_core::protocol::{EventsParams, EventsReply, method};
+
+use super::{Format, Formatted, usage};
+use crate::clean::Cleaner;
+use crate::clock::{self, Moment};
+use crate::reply::{Columns, Outcome, Reply};
+use crate::sentence;
+use crate::toolbox::Call;
+
+const LIMIT: usize = 20;
+const LIMIT_MAX: usize = 500;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Arguments {
+    name: Option<String>,
+    since: Option<String>,
+    cursor: Option<String>,
+    limit: Option<usize>,
+    #[serde(default)]
+    format: Format,
+}
+
+impl Formatted for Arguments {
+    fn format(&self) -> Format {
+        self.format
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
+    let since_sequence = arguments.cursor.as_deref().map(sequence).transpose()?;
+    let chosen = arguments.name.as_deref().map(|name| call.toolbox.select(name)).transpose()?;
+    let since_ms = match arguments.since.as_deref().map(|text| clock::parse("since", text)).transpose()? {
+        Some(Moment::At(us)) => Some(i64::try_from(us / 1_000).unwrap_or(i64::MAX)),
+        Some(Moment::Start) => {
+            let up = chosen.iter().flatten().filter_map(|one| one.uptime_ms).max().unwrap_or(0);
+            Some(clock::now_ms().saturating_sub(i64::try_from(up).unwrap_or(0)))
+        }
+        None => None,
+    };
+    let Some(mut client) = call.toolbox.running()? else {
+        return Ok(Reply::new(
+            "no events; nothing was started yet\n",
+            Columns::new(&NAMES).with(json!({ "cursor": "0" })),
+        ));
+    };
+    let params = EventsParams { since: since_sequence, ..EventsParams::default() };
+    let reply: EventsReply = client.call(method::EVENTS, &params)?;
+    let is_wanted = |event: &&Event| {
+        !sentence::is_detail(event)
+            && since_ms.is_none_or(|since| event.at_ms >= since)
+            && event.app.as_deref().is_none_or(|app| call.toolbox.allow.permits(app))
+            && chosen.as_ref().is_none_or(|chosen| {
+                chosen.iter().any(|one| {
+                    event.instance == Some(one.id)
+                        || event.app.as_deref() == Some(one.name.as_str()) && event.instance.is_none()
+                })
+            })
+    };
+    let events: Vec<&Event> = reply.events.iter().filter(is_wanted).collect();
+    let limit = arguments.limit.unwrap_or(LIMIT).clamp(1, LIMIT_MAX);
+    // With a cursor nothing is skipped; without one the newest count.
+    let (shown, cursor) = match since_sequence {
+        Some(_) => {
+            let shown = events.get(..limit.min(events.len())).unwrap_or_default();
+            let is_cut = shown.len() < events.len();
+            let last = shown.last().filter(|_| is_cut).map_or(reply.newest, |event| event.sequence);
+            (shown, last)
+        }
+        None => (events.get(events.len().saturating_sub(limit)..).unwrap_or_default(), reply.newest),
+    };
+    let mut cleaner = Cleaner::new(call.toolbox.salt);
+    let mut table = Columns::new(&NAMES);
+    let mut text = String::new();
+    if since_sequence.is_some_and(|since| since + 1 < reply.oldest) {
+        text.push_str("older events are not kept any more\n");
+    }
+    let mut day = String::new();
+    for event in shown {
+        let app = event.app.as_deref().unwrap_or("daemon");
+        let what = cleaner.line(sentence::what(event).as_bytes());
+        let moment = clock::moment(event.at_ms);
+        // The day only when it changes.
+        let (date, time) = moment.rsplit_once(' ').unwrap_or(("", &moment));
+        if date != day {
+            day = date.to_owned();
+            text.push_str(&format!("{}\n", if day.is_empty() { "today" } else { &day }));
+        }
+        text.push_str(&format!("{time} {app} {what}\n"));
+        table.push(vec![json!(moment), json!(app), json!(sentence::kind(event)), json!(what)]);
+    }
+    if shown.is_empty() {
+        text.push_str("no events\n");
+    }
+    let left = events.len() - shown.len();
+    let more = match (left, since_sequence) {
+        (0, _) => String::new(),
+        (left, Some(_)) => format!("{left} more; "),
+        (left, None) => format!("{left} older left out; "),
+    };
+    text.push_str(&format!("{more}cursor={cursor}\n"));
+    Ok(Reply::new(text, table.with(json!({ "cursor": cursor.to_string() }))))
+}
+
+const NAMES: [&str; 4] = ["time", "process", "kind", "what"];
+
+fn sequence(text: &str) -> Result<u64, ErrorReply> {
+    text.parse().map_err(|_| {
+        usage(format!("cursor: {text:?} is none of events'"))
+            .hint("pass the cursor of an earlier reply as it is")
+    })
+}
