@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use velos_client::Home;
 use velos_core::error::ErrorReply;
 use velos_log_engine::query::{LineRef, Merged, Reader, Window, last};
+use velos_log_engine::redact::Redactor;
 use velos_log_engine::{Follower, Line, Stream, Watcher, Woken, merge};
 
 use super::log_sources::{Source, find};
@@ -18,6 +19,8 @@ use crate::args::Logs;
 use crate::clock::Clock;
 use crate::output::Printed;
 
+/// Lines that are read for each that is shown when they are folded.
+const FOLDED_LINES: usize = 100;
 /// Text that is written at once.
 const WRITE_BYTES: usize = 64 * 1024;
 
@@ -46,6 +49,7 @@ pub(crate) fn show(
         followers: Vec::new(),
         documents: 0,
         printed: Printed::Read,
+        redactor: crate::ai::is_wanted().then(Redactor::new),
     };
     let is_array = wanted.format == Format::Array;
     if is_array {
@@ -81,6 +85,8 @@ struct Screen<'a> {
     followers: Vec<(usize, Follower)>,
     documents: usize,
     printed: Printed,
+    /// For agents: what they see has no secrets.
+    redactor: Option<Redactor>,
 }
 
 impl Screen<'_> {
@@ -118,6 +124,10 @@ impl Screen<'_> {
             let number = first + place;
             let items = if self.wanted.is_simple() {
                 self.last_simple(number, readers, limit)?
+            } else if self.wanted.is_simple_but_folded() {
+                // Lines fold into fewer: enough of them for all but the most repetitive logs.
+                let items = self.last_simple(number, readers, limit * FOLDED_LINES + 1_000)?;
+                kept_last(items, limit)
             } else {
                 self.last_of(number, readers, limit)?
             };
@@ -161,6 +171,7 @@ impl Screen<'_> {
                 let line = LineRef { time_us: line.time_us, stream: line.stream, bytes: &line.bytes };
                 pipe.push(wanted, &line, &mut items);
             }
+            pipe.finish(&mut items);
         }
         Ok(items)
     }
@@ -172,30 +183,17 @@ impl Screen<'_> {
         readers: Vec<Reader>,
         limit: usize,
     ) -> Result<Vec<Item>, ErrorReply> {
-        let mut kept = VecDeque::new();
-        let mut lines = 0;
+        let mut kept = Kept::new(limit);
         let mut items = Vec::new();
         let mut merged = Merged::new(readers, None).map_err(lost)?;
-        let pipe = self.pipes.get_mut(number);
-        let Some(pipe) = pipe else { return Ok(Vec::new()) };
-        let is_line = |item: &Item| matches!(item, Item::Line { .. });
-        let mut keep = |items: &mut Vec<Item>| {
-            for item in items.drain(..) {
-                lines += usize::from(is_line(&item));
-                kept.push_back(item);
-                // What belongs to a line goes with it.
-                while lines > limit || kept.front().is_some_and(|first| !is_line(first)) {
-                    lines -= usize::from(kept.pop_front().is_some_and(|first| is_line(&first)));
-                }
-            }
-        };
+        let Some(pipe) = self.pipes.get_mut(number) else { return Ok(Vec::new()) };
         while let Some((_, line)) = merged.next_line().map_err(lost)? {
             pipe.push(self.wanted, &line, &mut items);
-            keep(&mut items);
+            items.drain(..).for_each(|item| kept.push(item));
         }
         pipe.finish(&mut items);
-        keep(&mut items);
-        Ok(kept.into())
+        items.drain(..).for_each(|item| kept.push(item));
+        Ok(kept.items.into())
     }
 
     fn all(&mut self, first: usize, readers: Vec<Vec<Reader>>) -> Result<(), ErrorReply> {
@@ -228,16 +226,26 @@ impl Screen<'_> {
 
     fn put(&mut self, number: usize, item: &Item) -> Result<(), ErrorReply> {
         let name = self.names.get(number).map_or("", String::as_str);
-        if *self.formatter.format == Format::Array {
-            if let Some(document) = document(item, name) {
-                if self.documents > 0 {
-                    self.text.push(b',');
-                }
-                self.documents += 1;
-                self.text.extend_from_slice(document.to_string().as_bytes());
+        let several = self.names.len() > 1;
+        if let Some(document) = match &mut self.redactor {
+            Some(redactor) if self.wanted.format.is_documents() => {
+                let name = Some(name).filter(|_| several);
+                super::logs_ai::line(item, name, &self.formatter.clock, redactor).map(serde_json::Value::from)
             }
-        } else {
-            self.formatter.write(&mut self.text, item, name, number, self.names.len() > 1);
+            _ if *self.formatter.format == Format::Array => document(item, name),
+            _ => None,
+        } {
+            let is_array = *self.formatter.format == Format::Array;
+            if is_array && self.documents > 0 {
+                self.text.push(b',');
+            }
+            self.documents += 1;
+            self.text.extend_from_slice(document.to_string().as_bytes());
+            if !is_array {
+                self.text.push(b'\n');
+            }
+        } else if self.redactor.is_none() || !self.wanted.format.is_documents() {
+            self.formatter.write(&mut self.text, item, name, number, several);
         }
         if self.text.len() >= WRITE_BYTES { self.flush() } else { Ok(()) }
     }
@@ -333,6 +341,34 @@ impl Screen<'_> {
         }
         self.flush()
     }
+}
+
+/// The last lines, and what belongs to them.
+struct Kept {
+    items: VecDeque<Item>,
+    lines: usize,
+    limit: usize,
+}
+
+impl Kept {
+    fn new(limit: usize) -> Self {
+        Self { items: VecDeque::new(), lines: 0, limit }
+    }
+
+    fn push(&mut self, item: Item) {
+        let is_line = |item: &Item| matches!(item, Item::Line { .. });
+        self.lines += usize::from(is_line(&item));
+        self.items.push_back(item);
+        while self.lines > self.limit || self.items.front().is_some_and(|first| !is_line(first)) {
+            self.lines -= usize::from(self.items.pop_front().is_some_and(|first| is_line(&first)));
+        }
+    }
+}
+
+fn kept_last(items: Vec<Item>, limit: usize) -> Vec<Item> {
+    let mut kept = Kept::new(limit);
+    items.into_iter().for_each(|item| kept.push(item));
+    kept.items.into()
 }
 
 fn time_us(item: &Item) -> Option<u64> {

@@ -231,3 +231,29 @@ fn following_shows_only_what_is_wanted() {
         child.wait().unwrap();
     }
 }
+
+#[test]
+fn agents_get_few_tokens_and_no_secrets() {
+    let env = env();
+    shop(&env);
+    write(
+        &env,
+        "key-out.log",
+        1,
+        &[(5, "INFO got AWS key AKIAIOSFODNN7EXAMPLE for user 7"), (4, "ERROR password=hunter22x is wrong")],
+    );
+    let lines: Vec<String> = env.json(&["logs", "key", "--ai"]);
+    assert!(lines[0].contains("INFO got AWS key [REDACTED:aws-key:"), "{lines:?}");
+    assert!(lines[1].contains(" E ERROR password=[REDACTED:"), "{lines:?}");
+    let summaries: Vec<Value> = env.json(&["logs", "shop", "--summary", "--ai"]);
+    assert_eq!(
+        (&summaries[0]["n"], &summaries[0]["hp"], &summaries[0]["er"]),
+        (&"shop".into(), &73.into(), &2.into())
+    );
+    let errors: Vec<Value> = env.json(&["logs", "shop", "--errors", "--ai"]);
+    assert_eq!(errors[0]["top"][0]["x"], 2);
+    let health: Vec<Value> = env.json(&["health", "shop", "--ai"]);
+    assert_eq!(health[0]["hp"], 73);
+    let patterns: Vec<Value> = env.json(&["logs", "shop", "--patterns", "--ai"]);
+    assert_eq!(patterns[0]["top"][0][1], 5);
+}
