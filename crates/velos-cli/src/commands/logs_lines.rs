@@ -1,6 +1,6 @@
 //! `velos logs` as lines: those of the past, then those that come.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::os::fd::AsFd;
 
 use velos_client::Home;
@@ -13,7 +13,7 @@ use super::log_sources::{Source, find};
 use super::logs::cannot_read;
 use super::logs_format::{Format, Formatter, document};
 use super::logs_pager::Sink;
-use super::logs_pipe::{Item, Pipe};
+use super::logs_pipe::{Item, Kept, Pipe};
 use super::logs_wanted::{Wanted, now_us};
 use crate::args::Logs;
 use crate::clock::Clock;
@@ -127,7 +127,7 @@ impl Screen<'_> {
             } else if self.wanted.is_simple_but_folded() {
                 // Lines fold into fewer: enough of them for all but the most repetitive logs.
                 let items = self.last_simple(number, readers, limit * FOLDED_LINES + 1_000)?;
-                kept_last(items, limit)
+                Kept::last(items, limit)
             } else {
                 self.last_of(number, readers, limit)?
             };
@@ -193,7 +193,7 @@ impl Screen<'_> {
         }
         pipe.finish(&mut items);
         items.drain(..).for_each(|item| kept.push(item));
-        Ok(kept.items.into())
+        Ok(kept.into_items())
     }
 
     fn all(&mut self, first: usize, readers: Vec<Vec<Reader>>) -> Result<(), ErrorReply> {
@@ -341,34 +341,6 @@ impl Screen<'_> {
         }
         self.flush()
     }
-}
-
-/// The last lines, and what belongs to them.
-struct Kept {
-    items: VecDeque<Item>,
-    lines: usize,
-    limit: usize,
-}
-
-impl Kept {
-    fn new(limit: usize) -> Self {
-        Self { items: VecDeque::new(), lines: 0, limit }
-    }
-
-    fn push(&mut self, item: Item) {
-        let is_line = |item: &Item| matches!(item, Item::Line { .. });
-        self.lines += usize::from(is_line(&item));
-        self.items.push_back(item);
-        while self.lines > self.limit || self.items.front().is_some_and(|first| !is_line(first)) {
-            self.lines -= usize::from(self.items.pop_front().is_some_and(|first| is_line(&first)));
-        }
-    }
-}
-
-fn kept_last(items: Vec<Item>, limit: usize) -> Vec<Item> {
-    let mut kept = Kept::new(limit);
-    items.into_iter().for_each(|item| kept.push(item));
-    kept.items.into()
 }
 
 fn time_us(item: &Item) -> Option<u64> {
