@@ -23,6 +23,7 @@ pub(crate) mod kill;
 pub(crate) mod list;
 mod log_sources;
 pub(crate) mod logs;
+mod logs_ai;
 mod logs_format;
 mod logs_lines;
 mod logs_pager;
