@@ -226,20 +226,37 @@ pub(crate) struct Wait {
     /// Names, ids, name:instance, ns:NAMESPACE, all, /regex/ or globs
     #[arg(required = true, value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
-    /// How far they must have come; with "exit" the exit code is that of the app
-    #[arg(long = "for", value_name = "STATE", value_enum, default_value_t = WaitFor::Online)]
+    /// How far they must have come: online, healthy, stopped, exit (the exit code is then that of the app), or
+    /// log=PATTERN, a line of the current run that matches
+    #[arg(long = "for", value_name = "STATE", value_parser = WaitFor::parse, default_value = "online")]
     pub(crate) until: WaitFor,
     /// Give up after this time, with exit code 5
     #[arg(long, value_name = "TIME")]
     pub(crate) timeout: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum WaitFor {
     Online,
     Healthy,
     Stopped,
     Exit,
+    Log(String),
+}
+
+impl WaitFor {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "online" => Ok(Self::Online),
+            "healthy" => Ok(Self::Healthy),
+            "stopped" => Ok(Self::Stopped),
+            "exit" => Ok(Self::Exit),
+            _ => match text.strip_prefix("log=") {
+                Some(pattern) if !pattern.is_empty() => Ok(Self::Log(pattern.to_owned())),
+                _ => Err("it must be online, healthy, stopped, exit or log=PATTERN".to_owned()),
+            },
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -491,7 +508,7 @@ pub(crate) struct ImportPm2 {
     pub(crate) restart_cluster: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Logs {
     /// Names, ids, name:instance, ns:NAMESPACE, all, /regex/ or globs [default: all]
     #[arg(value_name = "TARGET")]
@@ -511,6 +528,9 @@ pub(crate) struct Logs {
     /// Not newer
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub(crate) until: Option<String>,
+    /// Only what a run printed: its number as `velos runs` shows it, or -1 for the one before this
+    #[arg(long, value_name = "RUN", allow_hyphen_values = true, conflicts_with_all = ["since", "until", "follow"])]
+    pub(crate) run: Option<i64>,
     /// Only lines that match this regular expression
     #[arg(long, short, value_name = "PATTERN", allow_hyphen_values = true)]
     pub(crate) grep: Option<String>,
@@ -586,9 +606,9 @@ pub(crate) struct Events {
     /// Go on as things happen
     #[arg(long, short)]
     pub(crate) follow: bool,
-    /// Only events after this sequence number
-    #[arg(long, value_name = "SEQUENCE")]
-    pub(crate) since: Option<u64>,
+    /// Only later events: 1h, 10:30, yesterday, RFC 3339, or #N for those after sequence number N
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    pub(crate) since: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -48,6 +48,7 @@ mod unix_peers;
 pub(crate) mod upgrade;
 pub(crate) mod version;
 pub(crate) mod wait;
+mod wait_log;
 pub(crate) mod why;
 
 use std::io::IsTerminal;
