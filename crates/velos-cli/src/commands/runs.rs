@@ -50,6 +50,7 @@ pub(crate) fn window(context: &super::Context, logs: &Logs, number: i64) -> Resu
     /// Times of runs are cut to milliseconds, and last words are stored a little later.
     const BEFORE_MS: i64 = 1;
     const AFTER_MS: i64 = 50;
+    const SETTLED_MS: i64 = 1_000;
     let mut client = context.daemon()?;
     let reply: RunsReply = client.call(method::RUNS, &Params { targets: logs.targets.clone() })?;
     let [one] = &reply.instances[..] else {
@@ -73,6 +74,11 @@ pub(crate) fn window(context: &super::Context, logs: &Logs, number: i64) -> Resu
     };
     let next = one.runs.get(at + 1).map(|next| next.started_ms - BEFORE_MS);
     let end = run.ended_ms.map(|end| next.map_or(end + AFTER_MS, |next| next.min(end + AFTER_MS)));
+    let now_ms = i64::try_from(super::select::now_us() / 1_000).unwrap_or(i64::MAX);
+    if end.is_some_and(|end| now_ms.saturating_sub(end) < SETTLED_MS) {
+        // The index tells of the last quarter of a second a little later; until then nobody knows whose lines those are.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
     let text =
         |ms: i64| jiff::Timestamp::from_millisecond(ms).map(|time| time.to_string()).unwrap_or_default();
     Ok(Logs {
