@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod app;
+mod quick;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -40,6 +41,16 @@ const MCP_EXAMPLES: &str = "Examples:
 #[derive(Debug, Parser)]
 #[command(name = "velos", disable_version_flag = true, disable_help_subcommand = true, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Flags of every command.
+#[derive(Clone, Copy, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags")]
+pub(crate) struct Globals {
     /// Print one JSON document instead of text
     #[arg(long, visible_alias = "json", global = true, help_heading = "Global options")]
     pub(crate) machine: bool,
@@ -58,8 +69,6 @@ pub(crate) struct Arguments {
     /// Print versions of the binary and of the running daemon
     #[arg(long, short = 'V', short_alias = 'v')]
     pub(crate) version: bool,
-    #[command(subcommand)]
-    pub(crate) command: Option<Command>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -23,13 +23,15 @@ use args::{Arguments, Command};
 use commands::Context;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse_from(words()) {
+    let words = words();
+    let parsed = Arguments::quick(&words).map_or_else(|| Arguments::try_parse_from(&words), Ok);
+    let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => return error::usage(&error),
     };
-    let context = Context::new(&arguments);
+    let context = Context::new(arguments.globals);
     let result = match arguments.command {
-        None if arguments.version => commands::version::run(&context),
+        None if arguments.globals.version => commands::version::run(&context),
         None => {
             return error::usage(&<Arguments as clap::CommandFactory>::command().error(
                 clap::error::ErrorKind::MissingSubcommand,

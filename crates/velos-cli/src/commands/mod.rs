@@ -59,7 +59,7 @@ use velos_core::instance::InstanceId;
 use velos_core::protocol::InstanceSummary;
 use velos_core::selector::Candidate;
 
-use crate::args::{Arguments, Color};
+use crate::args::{Color, Globals};
 
 /// Exit code, or a failure for `error.rs`.
 pub(crate) type Result = std::result::Result<u8, ErrorReply>;
@@ -74,7 +74,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(arguments: &Arguments) -> Self {
+    pub(crate) fn new(arguments: Globals) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let when = if arguments.no_color { Color::Never } else { arguments.color };
         let colour = |terminal: bool| match when {
