@@ -211,12 +211,38 @@ pub(crate) struct Restart {
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Order of the rows, the biggest first for numbers [default: id]
-    #[arg(long, value_name = "COLUMN", value_enum)]
-    pub(crate) sort: Option<SortBy>,
+    /// Order of the rows: id, name, cpu, memory, uptime, restarts or status, with :asc or :desc [default: id, and the
+    /// biggest first for numbers]
+    #[arg(long, value_name = "COLUMN", value_parser = Sort::parse)]
+    pub(crate) sort: Option<Sort>,
     /// One line each: id, name, status, process id
     #[arg(long, short)]
     pub(crate) mini_list: bool,
+}
+
+/// An order of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sort {
+    pub(crate) by: SortBy,
+    /// Against the order that is natural for the column.
+    pub(crate) is_turned: bool,
+}
+
+impl Sort {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (name, direction) = text.split_once(':').unwrap_or((text, ""));
+        let by = <SortBy as ValueEnum>::from_str(name, true).map_err(|_| {
+            "there are the columns id, name, cpu, memory, uptime, restarts and status".to_owned()
+        })?;
+        let biggest_first = matches!(by, SortBy::Cpu | SortBy::Memory | SortBy::Uptime | SortBy::Restarts);
+        let is_turned = match direction {
+            "" => false,
+            "asc" => biggest_first,
+            "desc" => !biggest_first,
+            _ => return Err("the direction must be asc or desc".to_owned()),
+        };
+        Ok(Self { by, is_turned })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

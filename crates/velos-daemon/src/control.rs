@@ -132,7 +132,10 @@ impl Control {
         let lock = std::fs::File::from(handover.lock.try_clone().map_err(|error| error.to_string())?);
         home::write_pid(&lock, std::process::id() as i32)
             .map_err(|error| format!("cannot write {}: {error}", home.pid_file().display()))?;
-        let options = Options { signals: velos_ffi::signal_mask(&[1, 2, 3, 15]), ..Options::default() };
+        let options = Options {
+            signals: velos_ffi::signal_mask(&[1, 2, 3, nix::libc::SIGUSR2.cast_unsigned(), 15]),
+            ..Options::default()
+        };
         let mut reactor =
             Reactor::new(&options).map_err(|errno| format!("cannot make the event loop: {errno}"))?;
         reactor
@@ -259,7 +262,8 @@ impl Control {
             Happened::FileDone { request: SAVE_REQUEST, errno } => self.saved(errno),
             Happened::FileDone { request, errno } => self.flushed(request, errno),
             Happened::Rotated { token, is_err, segment } => self.rotated(token, is_err, segment),
-            Happened::Signal { number: 1 } => {}
+            // PM2's word for opening logs anew, which happens by itself.
+            Happened::Signal { number: nix::libc::SIGHUP | nix::libc::SIGUSR2 } => {}
             Happened::Signal { number } => self.shutdown_by_signal(number),
             Happened::FdReady { tag: health::TAG } => self.probes_ended(),
             Happened::FdReady { tag: watch::TAG } => self.files_changed(),

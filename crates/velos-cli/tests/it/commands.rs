@@ -134,6 +134,9 @@ fn the_list_in_other_shapes_and_orders() {
     assert!(list[0]["monit"]["memory"].as_u64().unwrap() > 0);
     let sorted = env.run(&["list", "--sort", "name", "--machine"]).ok().stdout;
     assert!(sorted.find("\"a\"").unwrap() < sorted.find("\"b\"").unwrap(), "{sorted}");
+    let turned = env.run(&["list", "--sort", "name:desc", "--machine"]).ok().stdout;
+    assert!(turned.find("\"b\"").unwrap() < turned.find("\"a\"").unwrap(), "{turned}");
+    env.run(&["list", "--sort", "name:up"]).fails(2, &["asc or desc"]);
     env.run(&["list", "--sort", "colour"]).fails(2, &["colour"]);
 }
 
