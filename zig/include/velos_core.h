@@ -34,7 +34,8 @@ extern "C" {
 
 /* VelosEvent.kind. Which fields carry meaning is said per kind; all others are zero (fd: -1). */
 #define VELOS_EVENT_EXITED 1u          /* token: spawn attempt. code: exit code or signal (flags). value: cpu time in us
-                                          (rusage user+system). data/len: none. Sent after the output that was in the
+                                          (rusage user+system). more: largest resident memory, bytes
+                                          (both 0 when not known). data/len: none. Sent after the output that was in the
                                           FIFOs is on its way to the log, or 25 ms after the exit, whichever is first. */
 #define VELOS_EVENT_TREE_EMPTY 2u      /* token: spawn attempt. Nothing of its tree is alive any more (see velos_tree_watch). */
 #define VELOS_EVENT_CAPTURE_OPENED 3u  /* token: capture. code: 0 or -errno. The FIFOs exist, velos_spawn may name the capture. */
@@ -69,7 +70,7 @@ typedef struct VelosEvent {
     const uint8_t *data; /* borrowed until the next velos_reactor_wait */
     uint64_t len;
     uint64_t value;
-    uint64_t reserved;
+    uint64_t more;
 } VelosEvent;
 
 /* ---- reactor -------------------------------------------------------------------------------- */
@@ -144,7 +145,7 @@ typedef struct VelosSpawnSpec {
     const char *const *argv;   /* NULL-terminated, argv[0] included */
     const char *const *envp;   /* NULL-terminated */
     const char *cwd;           /* NULL: the daemon's */
-    uint64_t capture;          /* token of an opened capture for fds 1 and 2; 0: /dev/null. fd 0 is /dev/null. */
+    uint64_t capture;          /* token of an opened capture for fds 0 to 2; 0: all of them are /dev/null */
     const VelosRlimit *rlimits;
     const uint32_t *groups;
     uint32_t rlimits_len;
@@ -205,6 +206,7 @@ typedef struct VelosCaptureSpec {
     uint32_t keep;              /* rotated segments kept besides the live file */
     const char *out_fifo;       /* paths of the FIFOs */
     const char *err_fifo;
+    const char *in_fifo;        /* FIFO for fd 0, made like the others; NULL: fd 0 is /dev/null */
     const char *out_log;        /* NULL: read and thrown away. Captures that name the same file share it. */
     const char *err_log;
     uint64_t max_bytes;         /* rotate a live file that reaches this; 0: never */

@@ -76,7 +76,7 @@ pub const Event = extern struct {
     data: ?[*]const u8 = null,
     len: u64 = 0,
     value: u64 = 0,
-    reserved: u64 = 0,
+    more: u64 = 0,
 };
 
 pub const Options = extern struct {
@@ -167,6 +167,7 @@ pub const CaptureSpec = extern struct {
     keep: u32 = 0,
     out_fifo: ?[*:0]const u8 = null,
     err_fifo: ?[*:0]const u8 = null,
+    in_fifo: ?[*:0]const u8 = null,
     out_log: ?[*:0]const u8 = null,
     err_log: ?[*:0]const u8 = null,
     max_bytes: u64 = 0,

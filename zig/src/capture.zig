@@ -71,6 +71,7 @@ pub const Captures = struct {
             .streams = undefined,
             .out_fifo = copy(spec.out_fifo) orelse return null,
             .err_fifo = copy(spec.err_fifo) orelse return null,
+            .in_fifo = copy(spec.in_fifo),
             .out_log = copy(spec.out_log),
             .err_log = copy(spec.err_log),
             .max_bytes = spec.max_bytes,
@@ -87,6 +88,7 @@ pub const Captures = struct {
     fn free(capture: *Capture) void {
         allocator.free(capture.out_fifo);
         allocator.free(capture.err_fifo);
+        if (capture.in_fifo) |path| allocator.free(path);
         if (capture.out_log) |path| allocator.free(path);
         if (capture.err_log) |path| allocator.free(path);
         allocator.destroy(capture);
@@ -98,15 +100,16 @@ pub const Captures = struct {
         return if (entry.open and !entry.closing) entry else null;
     }
 
-    /// What a child gets as 1 and 2.
-    pub fn child_fds(self: *Captures, token: u64) ?[2]i32 {
+    /// What a child gets as 0, 1 and 2; -1 for 0 when it has no input.
+    pub fn child_fds(self: *Captures, token: u64) ?[3]i32 {
         const entry = self.find(token) orelse return null;
-        return .{ entry.capture.streams[0].fifo, entry.capture.streams[1].fifo };
+        const capture = entry.capture;
+        return .{ capture.input, capture.streams[0].fifo, capture.streams[1].fifo };
     }
 
     pub fn fd(self: *Captures, token: u64, stream: u32) i32 {
         const fds = self.child_fds(token) orelse return sys.negative(.SRCH);
-        return if (stream == abi.flag.stdout) fds[0] else fds[1];
+        return if (stream == abi.flag.stdout) fds[1] else fds[2];
     }
 
     pub fn mark_started(self: *Captures, token: u64) void {

@@ -84,8 +84,9 @@ pub const Processes = struct {
                 out.stage = .capture;
                 return sys.negative(.SRCH);
             };
-            plan.stdout = fds[0];
-            plan.stderr = fds[1];
+            if (fds[0] >= 0) plan.stdin = fds[0];
+            plan.stdout = fds[1];
+            plan.stderr = fds[2];
         }
         if (self.pool.count == self.pool.slots.len) return sys.negative(.NOBUFS);
         var failure: spawn.Failure = .{};

@@ -67,10 +67,11 @@ test "output is in the log when the exit is told, and a tree is killed with its 
     _ = sys.mkdir(folder, 0o700);
     const reactor = try create();
     defer reactor.destroy();
-    var names: [4][96]u8 = undefined;
+    var names: [5][96]u8 = undefined;
     const spec: abi.CaptureSpec = .{
         .out_fifo = try std.fmt.bufPrintZ(&names[0], "{s}/x.out", .{folder}),
         .err_fifo = try std.fmt.bufPrintZ(&names[1], "{s}/x.err", .{folder}),
+        .in_fifo = try std.fmt.bufPrintZ(&names[4], "{s}/x.in", .{folder}),
         .out_log = try std.fmt.bufPrintZ(&names[2], "{s}/x-out.log", .{folder}),
         .err_log = try std.fmt.bufPrintZ(&names[3], "{s}/x-error.log", .{folder}),
     };
@@ -93,5 +94,12 @@ test "output is in the log when the exit is told, and a tree is killed with its 
     _ = try expect(reactor, .exited);
     try testing.expectEqual(@as(i32, 0), reactor.processes.tree_watch(2, sys.monotonic_ns()));
     _ = try expect(reactor, .tree_empty);
+    const input = sys.open(spec.in_fifo.?, .{ .write = true }, 0);
+    defer sys.close(input);
+    _ = sys.write(input, "hello\n");
+    _ = try shell(reactor, 3, "read word; echo got $word", 9);
+    _ = try expect(reactor, .exited);
+    const more: usize = @intCast(sys.read(fd, &buffer));
+    try testing.expectEqualStrings("got hello\n", buffer[0..more]);
     try testing.expectEqual(@as(i32, 0), reactor.captures.close(9));
 }

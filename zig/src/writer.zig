@@ -32,6 +32,9 @@ pub const Capture = struct {
     streams: [2]Stream,
     out_fifo: [:0]const u8,
     err_fifo: [:0]const u8,
+    in_fifo: ?[:0]const u8,
+    /// The open end of `in_fifo`, or -1.
+    input: i32 = -1,
     out_log: ?[:0]const u8,
     err_log: ?[:0]const u8,
     max_bytes: u64,
@@ -262,6 +265,14 @@ pub const Writer = struct {
             if (writer.journal) |*file| stream.settle_journal(file, &writer.peeker);
             stream.look_at_ns = 0;
         }
+        if (capture.in_fifo) |path| {
+            capture.input = fifo.open(path);
+            if (capture.input < 0) {
+                const rc = capture.input;
+                writer.undo_open(capture, capture.streams.len);
+                return rc;
+            }
+        }
         writer.captures.append(allocator, capture) catch {
             writer.undo_open(capture, capture.streams.len);
             return sys.negative(.NOMEM);
@@ -286,6 +297,8 @@ pub const Writer = struct {
             sys.close(stream.fifo);
             if (stream.log) |log| writer.release_log(log);
         }
+        if (capture.input >= 0) sys.close(capture.input);
+        capture.input = -1;
     }
 
     fn open_journal(writer: *Writer, beside: [:0]const u8) void {
@@ -353,6 +366,7 @@ pub const Writer = struct {
         // A FIFO that is gone already need not be removed.
         _ = sys.unlink(capture.out_fifo);
         _ = sys.unlink(capture.err_fifo);
+        if (capture.in_fifo) |path| _ = sys.unlink(path);
         writer.complete(.{ .closed = capture });
     }
 

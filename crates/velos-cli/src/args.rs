@@ -1,6 +1,10 @@
 //! What can be typed.
 
+mod app;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use app::{AppFlags, LogType};
 
 /// The group of an app that names none.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -39,6 +43,9 @@ pub(crate) struct Arguments {
     /// Print one JSON document instead of text
     #[arg(long, visible_alias = "json", global = true, help_heading = "Global options")]
     pub(crate) machine: bool,
+    /// The same with short keys and few tokens, for AI agents; `velos ai-keys` tells the keys
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) ai: bool,
     /// When to use colour
     #[arg(long, value_name = "WHEN", default_value = "auto", global = true, help_heading = "Global options")]
     pub(crate) color: Color,
@@ -63,7 +70,6 @@ pub(crate) enum Color {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, and it lives as long as the program")]
 pub(crate) enum Command {
     /// Start scripts, programs or shell commands, or apps that are known
     #[command(after_help = START_EXAMPLES)]
@@ -71,9 +77,13 @@ pub(crate) enum Command {
     /// Stop apps and keep them in the list
     Stop(Targets),
     /// Stop and start apps
-    Restart(Targets),
+    Restart(Restart),
     /// Start new processes and stop the old ones when the new ones are good, one after the other
-    Reload(Targets),
+    #[command(alias = "gracefulReload")]
+    Reload(Restart),
+    /// Start the apps of a file, restarting what runs
+    #[command(name = "startOrRestart", aliases = ["startOrReload", "startOrGracefulReload"], hide = true)]
+    StartOrRestart(Restart),
     /// Forget how often apps were restarted
     Reset(Targets),
     /// Change the number of instances of an app; those that stay are not touched
@@ -99,10 +109,21 @@ pub(crate) enum Command {
     Info(Targets),
     /// Explain why apps are as they are: what happened, who asked, what comes next
     Why(Targets),
+    /// Show the runs of apps: when, how long, why they ended, what they used
+    Runs(Targets),
+    /// Give a message to Node programs: `process.on('message')`
+    Send(Send),
+    /// Type into a program and see what it prints
+    Attach(Attach),
+    /// Watch over a process that runs already
+    Adopt(Adopt),
     /// Show what apps printed
     #[command(visible_alias = "log")]
     #[command(after_help = LOGS_EXAMPLES)]
     Logs(Logs),
+    /// Show all apps on the full screen, live, with their logs, errors and keys to act on them
+    #[command(visible_alias = "dash")]
+    Monit,
     /// Tell how well apps are, 0 to 100, and why
     Health(Health),
     /// Empty the logs of apps, or of all
@@ -116,6 +137,9 @@ pub(crate) enum Command {
     Pid(OptionalTargets),
     /// Print the ids of apps, or of all
     Id(OptionalTargets),
+    /// Delete the saved list
+    #[command(name = "cleardump")]
+    ClearDump,
     /// Save the list, for `velos resurrect`
     #[command(visible_alias = "dump")]
     Save(Save),
@@ -132,11 +156,14 @@ pub(crate) enum Command {
     Init(Init),
     /// Make a velos.toml of what another process manager knows
     Import(Import),
+    /// Tell what the short keys of --ai mean
+    AiKeys,
     /// Ask the daemon whether it is well, starting it if needed
     Ping,
     /// Stop and forget all apps and end the daemon
     Kill,
     /// Swap the binary of the running daemon; no app stops
+    #[command(aliases = ["update", "updatePM2"])]
     Upgrade(Upgrade),
     /// Serve AI agents: tools of the Model Context Protocol
     #[command(name = "mcp-server", visible_alias = "mcp", after_help = MCP_EXAMPLES)]
@@ -153,10 +180,31 @@ pub(crate) struct Targets {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Restart {
+    /// Names, ids, name:instance, ns:NAMESPACE, all, /regex/ or globs, or configuration files
+    #[arg(required = true, value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// Take the environment of this terminal; what was declared stays
+    #[arg(long, short = 'a')]
+    pub(crate) update_env: bool,
+    /// Set an environment variable; for a configuration file also the name of a profile
+    #[arg(long = "env", short = 'e', value_name = "KEY=VALUE")]
+    pub(crate) env: Vec<String>,
+    /// Only these apps of a configuration file
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    #[command(flatten)]
+    pub(crate) flags: AppFlags,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct List {
     /// Order of the rows, the biggest first for numbers [default: id]
     #[arg(long, value_name = "COLUMN", value_enum)]
     pub(crate) sort: Option<SortBy>,
+    /// One line each: id, name, status, process id
+    #[arg(long, short)]
+    pub(crate) mini_list: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -212,6 +260,35 @@ pub(crate) struct SendSignal {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Send {
+    /// Name, id, name:instance, ns:NAMESPACE, all, /regex/ or glob
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+    /// A JSON value, or any text
+    #[arg(value_name = "MESSAGE")]
+    pub(crate) message: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Adopt {
+    /// Its process id
+    #[arg(value_name = "PID", value_parser = clap::value_parser!(i32).range(2..))]
+    pub(crate) process: i32,
+    /// Name of the app [default: the name of the program]
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) flags: AppFlags,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Attach {
+    /// Name or id of one instance
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Env {
     /// Name or id of the app
     #[arg(value_name = "TARGET")]
@@ -259,66 +336,20 @@ pub(crate) struct Start {
     /// Set an environment variable (may be given several times); for a configuration file also the name of a profile
     #[arg(long = "env", short = 'e', value_name = "KEY=VALUE")]
     pub(crate) env: Vec<String>,
-    /// Number of instances
-    #[arg(long, short, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub(crate) instances: u32,
-    /// Time between the stop signal and SIGKILL: 1600ms, 3s, ... (a bare number is ms)
-    #[arg(long, short, value_name = "TIME")]
-    pub(crate) kill_timeout: Option<String>,
-    /// Signal that asks the app to stop [default: SIGTERM]
-    #[arg(long, value_name = "SIGNAL")]
-    pub(crate) kill_signal: Option<String>,
-    /// Do not start it again when it ends
-    #[arg(long)]
-    pub(crate) no_autorestart: bool,
-    /// Unstable exits in a row before it is given up
-    #[arg(long, value_name = "N")]
-    pub(crate) max_restarts: Option<u32>,
-    /// A shorter run is unstable: 1s, 500ms, ...
-    #[arg(long, value_name = "TIME")]
-    pub(crate) min_uptime: Option<String>,
-    /// Pause before each automatic restart
-    #[arg(long, value_name = "TIME")]
-    pub(crate) restart_delay: Option<String>,
-    /// Restart it when all its processes together use more memory: 200M, 1G, ...
-    #[arg(long, value_name = "SIZE")]
-    pub(crate) max_memory_restart: Option<String>,
-    /// Restart it at these moments: "0 3 * * *", @daily, ...
-    #[arg(long, visible_alias = "cron", value_name = "CRON")]
-    pub(crate) cron_restart: Option<String>,
-    /// Add it to the list without starting it
-    #[arg(long)]
-    pub(crate) no_autostart: bool,
-    /// Restart it when files in its folder change, or in these paths
-    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = ".", require_equals = true)]
-    pub(crate) watch: Vec<String>,
-    /// Do not watch these (lines of a gitignore file)
-    #[arg(long, value_name = "PATTERN")]
-    pub(crate) ignore_watch: Vec<String>,
-    /// Quiet time after a change before the restart [default: 200ms]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) watch_delay: Option<String>,
-    /// It is online when it says `ready` over the Node channel, not as soon as it runs
-    #[arg(long)]
-    pub(crate) wait_ready: bool,
-    /// How long to wait for that [default: 3s]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) listen_timeout: Option<String>,
-    /// Ask it to end with the message "shutdown" over the Node channel instead of a signal
-    #[arg(long)]
-    pub(crate) shutdown_with_message: bool,
-    /// Exit codes after which it stays stopped
-    #[arg(long, value_name = "CODE", value_delimiter = ',')]
-    pub(crate) stop_exit_codes: Vec<i32>,
-    /// File for standard output
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) output: Option<String>,
-    /// File for standard error
-    #[arg(long, value_name = "FILE")]
-    pub(crate) error: Option<String>,
+    /// Number of instances; "max" or 0: one for each core, -1: all cores but one
+    #[arg(long, short, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) instances: Option<String>,
+    #[command(flatten)]
+    pub(crate) flags: AppFlags,
     /// Only these apps of a configuration file
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
+    /// Add another one under the next free name when the name is taken
+    #[arg(long, short)]
+    pub(crate) force: bool,
+    /// Follow the logs of what was started
+    #[arg(long)]
+    pub(crate) attach: bool,
     /// Arguments of the script
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<std::ffi::OsString>,
@@ -332,30 +363,13 @@ impl Start {
 
     /// The same, but for what a configuration file takes too.
     pub(crate) fn has_options_but_env(&self) -> bool {
-        let texts = [
-            &self.cwd,
-            &self.interpreter,
-            &self.interpreter_args,
-            &self.kill_timeout,
-            &self.kill_signal,
-            &self.min_uptime,
-            &self.restart_delay,
-            &self.max_memory_restart,
-            &self.cron_restart,
-            &self.output,
-            &self.error,
-        ];
-        texts.into_iter().any(Option::is_some)
-            || self.namespace != DEFAULT_NAMESPACE
-            || self.instances != 1
-            || self.no_autorestart
-            || self.no_autostart
-            || self.wait_ready
-            || self.shutdown_with_message
-            || self.listen_timeout.is_some()
-            || !self.watch.is_empty()
-            || self.max_restarts.is_some()
-            || !(self.stop_exit_codes.is_empty() && self.args.is_empty())
+        self.says_what_it_is() || self.flags != AppFlags::default()
+    }
+
+    /// Whether something was said that makes it another program: where, by what and with which arguments it runs.
+    pub(crate) fn says_what_it_is(&self) -> bool {
+        let texts = [&self.cwd, &self.interpreter, &self.interpreter_args, &self.instances];
+        texts.into_iter().any(Option::is_some) || self.namespace != DEFAULT_NAMESPACE || !self.args.is_empty()
     }
 }
 
@@ -395,6 +409,29 @@ pub(crate) enum ConfigCommand {
     Show(ConfigFile),
     /// Print the JSON Schema of velos.toml, for editors
     Schema,
+    /// Show your own defaults for all apps, or one of them
+    Get(ConfigGet),
+    /// Set a default for all apps that are started from now on: velos config set kill_timeout 5s
+    Set(ConfigSet),
+    /// Take a default back
+    Unset(ConfigGet),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigGet {
+    /// A key of apps as in velos.toml: kill_timeout, logs.keep, ...
+    #[arg(value_name = "KEY")]
+    pub(crate) key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigSet {
+    /// A key of apps as in velos.toml: kill_timeout, logs.keep, ...
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
+    /// Its value
+    #[arg(value_name = "VALUE", allow_hyphen_values = true)]
+    pub(crate) value: String,
 }
 
 #[derive(Debug, Args)]
@@ -440,6 +477,15 @@ pub(crate) struct ImportPm2 {
     /// Overwrite it
     #[arg(long)]
     pub(crate) force: bool,
+    /// Take the running apps over from PM2, which ends; none of them stops
+    #[arg(long, conflicts_with = "file")]
+    pub(crate) live: bool,
+    /// With --live, do not ask
+    #[arg(long, short, requires = "live")]
+    pub(crate) yes: bool,
+    /// With --live, start apps of cluster mode anew: their sockets are PM2's and cannot be taken over
+    #[arg(long, requires = "live")]
+    pub(crate) restart_cluster: bool,
 }
 
 #[derive(Debug, Args)]

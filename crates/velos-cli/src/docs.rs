@@ -138,7 +138,7 @@ watch = true
 logs = { combined = "/x", merge = true, format = "json", timestamps = true, compress = true, err = "NULL", out = "NULL" }
 hooks = { pre_start = "x", post_start = "x", pre_stop = "x", post_stop = "x", on_crash = "x" }
 "#;
-    let options = velos_config::Options { profile: Some("dev".to_owned()) };
+    let options = velos_config::Options { profile: Some("dev".to_owned()), defaults: None };
     let path = PathBuf::from("/srv/velos.toml");
     let config = velos_config::load_text(&path, text, &options).unwrap_or_else(|error| panic!("{error}"));
     let mut specs: Vec<_> = config.apps.into_iter().map(|app| app.spec).collect();
@@ -171,6 +171,7 @@ fn every_field_that_machines_read_is_described() {
         processes: Some(1),
         threads: Some(1),
         next_run_ms: Some(0),
+        input: "/home/me/.velos/run/api-0.in".into(),
         captured_bytes: 0,
     };
     let documents = serde_json::json!([

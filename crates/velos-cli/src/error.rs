@@ -32,7 +32,7 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         };
     }
     let mut words = std::env::args_os().take_while(|word| word != "--");
-    if words.any(|word| word == "--machine" || word == "--json") {
+    if words.any(|word| word == "--machine" || word == "--json" || word == "--ai") {
         let _ = std::io::stderr().write_all(render(&usage_reply(error), true, false).as_bytes());
     } else {
         let _ = error.print();
@@ -77,7 +77,7 @@ mod tests {
             &["stop"],
             &["start", "app.js", "--nam", "x"],
             &["start", "app.js", "--max-restarts", "many"],
-            &["start", "app.js", "-i", "0"],
+            &["start", "app.js", "--log-type", "xml"],
             &["logs", "--out", "--err"],
             &["list", "--color", "green"],
             &["logs", "-f", "--nostream"],

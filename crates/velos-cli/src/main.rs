@@ -1,5 +1,6 @@
 //! `velos`: the command line. One file per command; errors become text and an exit code in `error.rs` only.
 
+mod ai;
 mod args;
 mod clock;
 mod columns;
@@ -22,7 +23,7 @@ use args::{Arguments, Command};
 use commands::Context;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse_from(words()) {
         Ok(arguments) => arguments,
         Err(error) => return error::usage(&error),
     };
@@ -43,14 +44,27 @@ fn main() -> ExitCode {
     }
 }
 
+/// What was typed. Under PM2's name `-e` is its file for errors, not a variable.
+fn words() -> Vec<std::ffi::OsString> {
+    let mut is_ours = commands::is_pm2_compatible();
+    let word = |word: std::ffi::OsString| {
+        is_ours &= word != "--";
+        if is_ours && word == "-e" { "--error".into() } else { word }
+    };
+    std::env::args_os().map(word).collect()
+}
+
 fn run(context: &Context, command: Command) -> commands::Result {
     match command {
         Command::Start(start) => commands::start::run(context, &start),
         Command::Stop(targets) => commands::select::run(context, commands::select::Verb::Stop, &targets),
-        Command::Restart(targets) => {
-            commands::select::run(context, commands::select::Verb::Restart, &targets)
+        Command::Restart(restart) => {
+            commands::select::again(context, commands::select::Verb::Restart, &restart)
         }
-        Command::Reload(targets) => commands::select::run(context, commands::select::Verb::Reload, &targets),
+        Command::Reload(restart) => {
+            commands::select::again(context, commands::select::Verb::Reload, &restart)
+        }
+        Command::StartOrRestart(restart) => commands::start_file::only_files(context, &restart),
         Command::Reset(targets) => commands::select::run(context, commands::select::Verb::Reset, &targets),
         Command::Scale(scale) => commands::scale::run(context, &scale),
         Command::Signal(send) => commands::signal::run(context, &send),
@@ -59,6 +73,7 @@ fn run(context: &Context, command: Command) -> commands::Result {
         Command::Pid(targets) => commands::pid::run(context, commands::pid::Number::Pid, &targets),
         Command::Id(targets) => commands::pid::run(context, commands::pid::Number::Id, &targets),
         Command::Save(save) => commands::save::save(context, &save),
+        Command::ClearDump => commands::save::clear(context),
         Command::Resurrect => commands::save::resurrect(context),
         Command::Delete(targets) => commands::select::run(context, commands::select::Verb::Delete, &targets),
         Command::List(list) => commands::list::run(context, &list),
@@ -67,7 +82,12 @@ fn run(context: &Context, command: Command) -> commands::Result {
         Command::Wait(wait) => commands::wait::run(context, &wait),
         Command::Info(targets) => commands::info::run(context, &targets),
         Command::Why(targets) => commands::why::run(context, &targets),
+        Command::Runs(targets) => commands::runs::run(context, &targets),
+        Command::Send(send) => commands::send::run(context, &send),
+        Command::Attach(attach) => commands::attach::run(context, &attach),
+        Command::Adopt(adopt) => commands::adopt::run(context, &adopt),
         Command::Logs(logs) => commands::logs::run(context, &logs),
+        Command::Monit => commands::monit::run(context),
         Command::Health(health) => commands::health::run(context, &health),
         Command::Flush(targets) => commands::flush::flush(context, &targets),
         Command::Events(events) => commands::events::run(context, &events),
@@ -75,6 +95,7 @@ fn run(context: &Context, command: Command) -> commands::Result {
         Command::Config(config) => commands::config::run(context, &config),
         Command::Init(init) => commands::init::run(context, &init),
         Command::Import(import) => commands::import::run(context, &import),
+        Command::AiKeys => commands::ai_keys::run(context),
         Command::Ping => commands::ping::run(context),
         Command::Kill => commands::kill::run(context),
         Command::Upgrade(upgrade) => commands::upgrade::run(context, &upgrade),

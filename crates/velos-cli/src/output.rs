@@ -33,8 +33,12 @@ pub(crate) fn print(text: &str) -> Result<Printed, ErrorReply> {
 
 /// One JSON document.
 pub(crate) fn print_json<T: Serialize>(value: &T) -> Result<Printed, ErrorReply> {
-    let mut text = serde_json::to_string(value)
-        .map_err(|error| ErrorReply::new(ErrorCode::Internal, format!("cannot make JSON: {error}")))?;
+    let cannot = |error| ErrorReply::new(ErrorCode::Internal, format!("cannot make JSON: {error}"));
+    let mut text = if crate::ai::is_wanted() {
+        crate::ai::compact(serde_json::to_value(value).map_err(cannot)?).to_string()
+    } else {
+        serde_json::to_string(value).map_err(cannot)?
+    };
     text.push('\n');
     print(&text)
 }

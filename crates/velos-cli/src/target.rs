@@ -14,6 +14,8 @@ pub(crate) struct Resolved {
     pub(crate) script: PathBuf,
     /// Name of the interpreter, `None`: the file itself is executed.
     pub(crate) interpreter: Option<String>,
+    /// The interpreter was looked for by its name.
+    pub(crate) found_in_path: bool,
     /// Absolute path of what is executed.
     pub(crate) program: PathBuf,
     /// Words between argv[0] and the script's own arguments.
@@ -83,9 +85,12 @@ fn resolve_file(path: &Path, wishes: Wishes<'_>) -> Result<Resolved, ErrorReply>
     };
     flags.extend(wishes.arguments.iter().cloned());
     flags.push(path.to_string_lossy().into_owned());
+    let found_in_path = find(&name, wishes.search).as_ref() == Some(&program)
+        && wishes.interpreter.is_none_or(|wanted| !wanted.contains('/'));
     Ok(Resolved {
         script: path.to_path_buf(),
         interpreter: Some(name),
+        found_in_path,
         program,
         leading: flags,
         is_command_line: false,
@@ -105,6 +110,7 @@ fn direct(path: &Path, search: &str) -> Result<Resolved, ErrorReply> {
     Ok(Resolved {
         script: path.to_path_buf(),
         interpreter: None,
+        found_in_path: false,
         program: path.to_path_buf(),
         leading: Vec::new(),
         is_command_line: false,
@@ -123,6 +129,7 @@ pub(crate) fn shell_command(line: &str, wishes: Wishes<'_>) -> Result<Resolved, 
     Ok(Resolved {
         script: PathBuf::from(line),
         interpreter: Some(name.to_owned()),
+        found_in_path: true,
         program,
         leading: wishes.arguments.iter().cloned().chain(own).collect(),
         is_command_line: true,

@@ -21,6 +21,8 @@ const TOP: [&str; 7] = ["apps", "pm2", "defaults", "include", "deploy", "static"
 pub struct Options {
     /// `--env NAME`: the profile whose variables are added.
     pub profile: Option<String>,
+    /// A TOML file whose `[defaults]` hold for what neither the app nor the file's own defaults say. It may be missing.
+    pub defaults: Option<PathBuf>,
 }
 
 /// What a file declares.
@@ -107,12 +109,18 @@ fn interpret(document: Document, options: &Options, folder: &Path) -> Result<Con
     let mut documents = vec![document];
     documents.extend(included(&documents[0], folder, &mut errors));
     let cpus = std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u32);
-    let shared = shared_defaults(&documents[0], &mut errors, &mut config.warnings);
+    let own = shared_defaults(&documents[0], &mut errors, &mut config.warnings);
+    let is_pm2 = is_pm2(&documents[0].root) && own.values.is_empty();
+    let mut shared = own;
+    if let Some(general) = general_defaults(options, &mut errors, &mut config.warnings) {
+        shared.inherit(&general);
+    }
     for document in &documents {
         let base = document.path.parent().unwrap_or(folder).to_path_buf();
         let ground =
             Ground { folder: base, file: documents[0].path.clone(), profile: options.profile.clone(), cpus };
-        read_apps(document, &shared, &ground, &mut config, &mut errors);
+        let is_pm2 = is_pm2 && self::is_pm2(&document.root);
+        read_apps(document, is_pm2, &shared, &ground, &mut config, &mut errors);
     }
     check_together(&documents[0], &config.apps, options, &mut errors, &mut config.warnings);
     errors.sort_by(|a, b| (&a.file, a.place).cmp(&(&b.file, b.place)));
@@ -170,6 +178,22 @@ fn included(document: &Document, folder: &Path, errors: &mut Vec<Problem>) -> Ve
     documents
 }
 
+/// Of the user, for all files.
+fn general_defaults(
+    options: &Options,
+    errors: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) -> Option<Draft> {
+    let path = options.defaults.as_ref().filter(|path| path.exists())?;
+    match read::document(path) {
+        Ok(document) => Some(shared_defaults(&document, errors, warnings)),
+        Err(error) => {
+            errors.extend(error.problems);
+            None
+        }
+    }
+}
+
 fn shared_defaults(document: &Document, errors: &mut Vec<Problem>, warnings: &mut Vec<Problem>) -> Draft {
     let Some(node) = document.root.get("defaults") else { return Draft::default() };
     let Some(entries) = node.as_map() else {
@@ -187,12 +211,12 @@ fn shared_defaults(document: &Document, errors: &mut Vec<Problem>, warnings: &mu
 
 fn read_apps(
     document: &Document,
+    is_pm2: bool,
     shared: &Draft,
     ground: &Ground,
     config: &mut Config,
     errors: &mut Vec<Problem>,
 ) {
-    let is_pm2 = is_pm2(&document.root) && shared.values.is_empty();
     let mut complaints = Complaints { document, is_pm2, errors, warnings: &mut config.warnings };
     let apps = tables(&document.root, &mut complaints);
     if apps.len() > APPS_MAX {

@@ -99,7 +99,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("autostart", &[], Shape::Switch, "true", "Start it when it is declared"),
     key("depends_on", &[], Shape::Depends, "[]", "Apps that must be started, healthy or completed first"),
     key("propagate", &[], Shape::Choice(&["none", "restart", "stop"]), "none", "What a restart or failure of those does to this app"),
-    key("critical", &[], Shape::Switch, "false", "When it is errored, everything is stopped"),
+    key("critical", &[], Shape::Switch, "false", "When it ends for good, a daemon in the foreground stops everything and ends with its exit code"),
 
     key("env", &[], Shape::Variables, "{}", "Environment variables; a table in it becomes JSON. `env_<profile>` is added by `--env <profile>`"),
     key("env_file", &[], Shape::Texts, "[]", "Files of KEY=VALUE lines, read before `env`"),
@@ -180,7 +180,7 @@ pub(crate) const KEYS: &[Key] = &[
 
     key("hooks.pre_start", &[], Shape::Hook, "", "Before each start; its failure is a failed start"),
     key("hooks.post_start", &[], Shape::Hook, "", "After it is online"),
-    key("hooks.pre_stop", &[], Shape::Hook, "", "Before the stop signal"),
+    key("hooks.pre_stop", &[], Shape::Hook, "", "Before the stop signal, within `kill_timeout`"),
     key("hooks.post_stop", &[], Shape::Hook, "", "After all of it is gone"),
     key("hooks.on_crash", &[], Shape::Hook, "", "After an exit that nobody asked for"),
 

@@ -8,6 +8,7 @@
 mod circle;
 mod declaration;
 mod draft;
+mod edit;
 mod env_file;
 mod file;
 mod keys;
@@ -25,6 +26,7 @@ mod value;
 mod write;
 
 pub use declaration::{Declaration, Launch};
+pub use edit::{EditError, edit, value_at};
 pub use file::{Config, Options, is_config_file, load, load_text, load_unnamed};
 pub use page::page;
 pub use plan::{Change, changes};

@@ -17,7 +17,7 @@ pub struct Change {
 }
 
 /// Fields that need no restart: what is done with an app, not what the app is.
-const LIVE: [&str; 15] = [
+const LIVE: [&str; 16] = [
     "namespace",
     "restart.autorestart",
     "restart.max_restarts",
@@ -32,6 +32,7 @@ const LIVE: [&str; 15] = [
     "stop.treekill",
     "no_autostart",
     "declared_in",
+    "found_in_path",
     "profile",
 ];
 
@@ -69,7 +70,7 @@ fn fields_equal(before: &AppSpec, after: &AppSpec) -> bool {
     if !same_env {
         return false;
     }
-    let bare = |spec: &AppSpec| AppSpec { env: BTreeMap::new(), ..spec.clone() };
+    let bare = |spec: &AppSpec| AppSpec { env: BTreeMap::new(), declared_ms: None, ..spec.clone() };
     bare(before) == bare(after)
 }
 
@@ -78,6 +79,8 @@ fn flat(spec: &AppSpec) -> BTreeMap<String, String> {
     let mut bare = spec.clone();
     bare.env = BTreeMap::new();
     bare.env_declared = Vec::new();
+    // A file that was saved again is no change of the app.
+    bare.declared_ms = None;
     if let Ok(value) = serde_json::to_value(&bare) {
         flatten(String::new(), &value, &mut fields);
     }

@@ -47,6 +47,9 @@ pub struct AppSpec {
     pub interpreter: Option<String>,
     /// Absolute path that is executed.
     pub program: RawString,
+    /// The program is an interpreter that was found by its name in PATH: it is looked for again at each start.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub found_in_path: bool,
     /// Arguments with `argv[0]`.
     pub argv: Vec<RawString>,
     /// The arguments of the script alone, for display.
@@ -138,6 +141,9 @@ pub struct AppSpec {
     /// The configuration file it was declared in, absolute; `None`: on the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared_in: Option<RawString>,
+    /// When that file was last changed before it was read, milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_ms: Option<i64>,
 }
 
 impl AppSpec {
@@ -149,6 +155,7 @@ impl AppSpec {
             namespace: default_namespace(),
             script: program.clone(),
             interpreter: None,
+            found_in_path: false,
             argv: vec![program.clone()],
             program,
             args: Vec::new(),
@@ -181,6 +188,7 @@ impl AppSpec {
             profile: None,
             pid_file: None,
             declared_in: None,
+            declared_ms: None,
         }
     }
 }
@@ -191,8 +199,6 @@ impl AppSpec {
         let declared = [
             ("exec_mode = \"cluster\"", self.exec_mode == ExecMode::Cluster),
             ("listen", !self.listen.is_empty()),
-            ("critical", self.critical),
-            ("hooks", self.hooks != Hooks::default()),
             ("logs.combined", self.logs.combined.is_some()),
             ("logs.compress", self.logs.compress),
             ("logs.format", self.logs.format != LogFormat::Raw),

@@ -105,6 +105,8 @@ pub enum SpawnStage {
     Exec,
     /// The FIFOs or log files could not be opened.
     Capture,
+    /// The `pre_start` hook; `errno` is its exit status as a shell tells it (128 and the signal).
+    Hook,
 }
 
 /// A spawn that failed.
@@ -141,6 +143,7 @@ impl std::fmt::Display for SpawnFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let reason = std::io::Error::from_raw_os_error(self.errno);
         match self.stage {
+            SpawnStage::Hook => write!(f, "its pre_start hook failed with status {}", self.errno),
             SpawnStage::Exec => write!(f, "cannot execute it: {reason}"),
             SpawnStage::Cwd => write!(f, "cannot change to its working directory: {reason}"),
             SpawnStage::Fork => write!(f, "cannot make a process: {reason}"),

@@ -10,6 +10,7 @@ pub mod name;
 pub mod policy;
 pub mod protocol;
 pub mod raw_string;
+pub mod run;
 pub mod selector;
 pub mod signal;
 pub mod units;

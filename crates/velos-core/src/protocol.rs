@@ -54,6 +54,12 @@ pub mod method {
     pub const SUBSCRIBE: &str = "subscribe";
     /// Stop following.
     pub const UNSUBSCRIBE: &str = "unsubscribe";
+    /// The kept runs of instances.
+    pub const RUNS: &str = "runs";
+    /// Take processes over that somebody else started.
+    pub const ADOPT: &str = "adopt";
+    /// Give a message to programs over their Node channel.
+    pub const SEND: &str = "send";
     /// Stop everything, forget it, end the daemon.
     pub const SHUTDOWN: &str = "shutdown";
     /// Execute another binary in place.
@@ -225,6 +231,18 @@ pub struct InstanceSummary {
     pub rss_bytes: Option<u64>,
     /// User name or uid of the process.
     pub user: String,
+    /// How its instances share ports.
+    #[serde(default)]
+    pub mode: crate::app::ExecMode,
+    /// Whether it is restarted when files change.
+    #[serde(default)]
+    pub watching: bool,
+    /// The configuration file it was declared in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_in: Option<RawString>,
+    /// When that file was last changed before it was read, milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_ms: Option<i64>,
     /// Script as a person knows it.
     pub script: RawString,
     /// Last exit.
@@ -281,6 +299,9 @@ pub struct InstanceInfo {
     /// When its schedule comes next, wall clock, milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_run_ms: Option<i64>,
+    /// FIFO that is its standard input.
+    #[serde(default)]
+    pub input: RawString,
     /// Bytes captured since the daemon opened the logs.
     pub captured_bytes: u64,
 }
@@ -303,6 +324,76 @@ pub struct WhyInstance {
     pub restart: crate::policy::RestartPolicy,
     /// Unstable exits in a row.
     pub unstable: u32,
+}
+
+/// Result of `runs`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunsReply {
+    /// By id.
+    pub instances: Vec<InstanceRuns>,
+}
+
+/// One instance of [`RunsReply`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstanceRuns {
+    /// Id.
+    pub id: InstanceId,
+    /// App.
+    pub name: String,
+    /// Number within the app.
+    pub slot: u32,
+    /// Log files; the output of a run stands there between its times.
+    pub out_log: RawString,
+    /// Log files.
+    pub err_log: RawString,
+    /// The newest, at most 10, oldest first.
+    pub runs: Vec<crate::run::Run>,
+}
+
+/// Params of `adopt`: an app that runs already.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AdoptParams {
+    /// How it is started again; `instances` is the number of processes.
+    pub app: AppSpec,
+    /// Its processes, in order of their slots.
+    pub processes: Vec<AdoptProcess>,
+}
+
+/// One process of [`AdoptParams`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AdoptProcess {
+    /// Process id.
+    pub pid: i32,
+    /// The other end of its standard input, to be kept open.
+    #[serde(default)]
+    pub input: Option<HeldDescriptor>,
+    /// The other end of its standard output, to be taken from who reads it now.
+    #[serde(default)]
+    pub out: Option<HeldDescriptor>,
+    /// The same of standard error.
+    #[serde(default)]
+    pub err: Option<HeldDescriptor>,
+    /// The other end of its Node channel.
+    #[serde(default)]
+    pub channel: Option<HeldDescriptor>,
+}
+
+/// A descriptor of another process.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct HeldDescriptor {
+    /// Whose.
+    pub pid: i32,
+    /// Its number there.
+    pub fd: i32,
+}
+
+/// Params of `send`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SendParams {
+    /// Whom.
+    pub targets: Vec<String>,
+    /// One JSON value, at most 1 MiB; a Node program gets it with `process.on('message')`.
+    pub message: String,
 }
 
 /// Params of `events` and `subscribe`.

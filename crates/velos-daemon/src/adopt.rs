@@ -96,7 +96,7 @@ impl Control {
                 InstanceId(found.instance),
                 Token(found.token),
                 identity,
-                velos_ffi::now_ns(),
+                crate::control::now(),
             );
         }
         for found in strangers {
@@ -131,7 +131,7 @@ impl Control {
     fn adopt(&mut self, token: Token, identity: Option<ProcessIdentity>) -> bool {
         let Some(ProcessIdentity { pid, start_ticks }) = identity else {
             // The attempt left no process behind.
-            self.inputs.push(Input::Exited { token, exit: Exit::Unknown, leftovers: false });
+            self.inputs.push(Input::Exited { token, exit: Exit::Unknown, leftovers: false, used: None });
             return false;
         };
         let capture = self
@@ -143,13 +143,14 @@ impl Control {
             Ok(()) => {
                 if let Some(id) = self.supervisor.instance_by_token(token) {
                     self.open_ears_again(id, token);
+                    self.open_passages_again(id, token);
                 }
                 self.inputs.push(Input::Adopted { token });
                 true
             }
             Err(_) => {
                 let exit = self.exit_in_the_gap(pid, start_ticks);
-                self.inputs.push(Input::Exited { token, exit, leftovers: false });
+                self.inputs.push(Input::Exited { token, exit, leftovers: false, used: None });
                 false
             }
         }

@@ -51,7 +51,8 @@ impl Starter {
 
 pub(crate) fn run(config: &Config) -> i32 {
     if let Some(number) = std::env::var(HANDOVER_VARIABLE).ok().and_then(|text| text.parse().ok()) {
-        let home = Home::open(&config.home);
+        let mut home = Home::open(&config.home);
+        home.is_foreground = !config.background;
         return match Handover::read(number) {
             Ok(handover) => control::run(&home, handover, Starter::default()),
             Err(error) => {
@@ -93,7 +94,8 @@ enum Begun {
 }
 
 fn begin(config: &Config) -> Result<Begun, HomeError> {
-    let home = Home::prepare(&config.home)?;
+    let mut home = Home::prepare(&config.home)?;
+    home.is_foreground = !config.background;
     let start_lock = home.lock_start()?;
     let Some(lock) = home.lock_daemon()? else { return Ok(Begun::RunsAlready) };
     if config.background {

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use velos_core::event::What;
 use velos_core::instance::{Exit, InstanceId, SpawnFailure, SpawnStage, Token};
+use velos_core::run::Used;
 use velos_ffi::{Event, Options, Reactor};
 use velos_supervisor::{Effects, Input, Now, Supervisor};
 
@@ -16,9 +17,11 @@ use crate::handover::Handover;
 use crate::health::{self, Health};
 use crate::held::{Answer, Held};
 use crate::home::{self, Home};
+use crate::hooks;
 use crate::journal_log::JournalLog;
 use crate::link::{self, Packet, Reaped, Received};
 use crate::state_file::{self, Saved};
+use crate::taken::{self, Taken};
 use crate::timers::Timers;
 use crate::upgrade::Upgrade;
 use crate::usage::UsageCache;
@@ -57,9 +60,13 @@ pub(crate) struct Control {
     pub(crate) health: Health,
     pub(crate) watch: Watch,
     pub(crate) flushes: BTreeMap<u64, crate::serve::Flushing>,
+    pub(crate) hooks: hooks::Running,
+    pub(crate) taken: Taken,
     pub(crate) next_request: u64,
     pub(crate) inputs: Vec<Input>,
     pub(crate) shutdown: bool,
+    /// With what the daemon leaves.
+    pub(crate) exit_code: i32,
     reaped: BTreeMap<i32, Reaped>,
     save: Save,
     /// When to give back the memory that was needed to answer.
@@ -150,9 +157,12 @@ impl Control {
             health: Health::default(),
             watch: Watch::default(),
             flushes: BTreeMap::new(),
+            hooks: hooks::Running::default(),
+            taken: Taken::default(),
             next_request: 1,
             inputs: Vec::new(),
             shutdown: false,
+            exit_code: 0,
             save: Save::default(),
             rest_at_ns: None,
             is_resting: false,
@@ -214,14 +224,19 @@ impl Control {
 
     fn happened(&mut self, happened: Happened) {
         match happened {
-            Happened::Exited { token, exit, leftovers } if self.upgrade.is_trial(token) => {
+            Happened::Exited { token, exit, leftovers, .. } if self.upgrade.is_trial(token) => {
                 let _ = leftovers;
                 self.trial_ended(token, exit);
             }
-            Happened::Exited { token, exit, leftovers } => {
+            Happened::Exited { token, exit, .. } if hooks::Running::is_hook(token) => {
+                self.hook_ended(token, exit);
+            }
+            Happened::Exited { token, exit, leftovers, used } => {
                 let token = Token(token);
                 let exit = self.known_exit(token, exit);
-                self.inputs.push(Input::Exited { token, exit, leftovers });
+                // An adopted process's use is known to nobody.
+                let used = Some(used).filter(|used| used.peak_rss_bytes > 0);
+                self.inputs.push(Input::Exited { token, exit, leftovers, used });
             }
             Happened::TreeEmpty { token } => self.inputs.push(Input::TreeEmpty { token: Token(token) }),
             Happened::CaptureOpened { token, errno } => {
@@ -244,6 +259,7 @@ impl Control {
             Happened::Signal { number } => self.shutdown_by_signal(number),
             Happened::FdReady { tag: health::TAG } => self.probes_ended(),
             Happened::FdReady { tag: watch::TAG } => self.files_changed(),
+            Happened::FdReady { tag } if tag >= taken::FIRST_TAG => self.pass_on(tag),
             Happened::FdReady { tag } => self.heard(tag),
             Happened::Nothing => {}
         }
@@ -427,6 +443,9 @@ impl Control {
             self.supervisor.next_deadline(),
             self.timers.deadline(),
             self.health.deadline(),
+            self.hooks.deadline(),
+            self.ears.deadline(),
+            self.taken.deadline(),
             save,
             held,
             self.rest_at_ns,
@@ -454,7 +473,7 @@ impl Control {
         }
         // Writes what is queued, then hangs up.
         drop(self.reactor);
-        0
+        self.exit_code
     }
 
     pub(crate) fn tell_guardian(&mut self, packet: &Packet, fd: Option<i32>) {
@@ -482,7 +501,7 @@ impl Control {
 
 /// An event without borrowed parts.
 enum Happened {
-    Exited { token: u64, exit: Exit, leftovers: bool },
+    Exited { token: u64, exit: Exit, leftovers: bool, used: Used },
     TreeEmpty { token: u64 },
     CaptureOpened { token: u64, errno: i32 },
     CaptureFailed { token: u64, errno: i32 },
@@ -499,13 +518,13 @@ enum Happened {
 impl From<Event<'_>> for Happened {
     fn from(event: Event<'_>) -> Self {
         match event {
-            Event::Exited { token, exit, leftovers, .. } => {
+            Event::Exited { token, exit, leftovers, cpu_us, peak_rss_bytes } => {
                 let exit = match exit {
                     velos_ffi::Exit::Code(code) => Exit::Code(code),
                     velos_ffi::Exit::Signal { number, .. } => Exit::Signal(number),
                     velos_ffi::Exit::Unknown => Exit::Unknown,
                 };
-                Happened::Exited { token, exit, leftovers }
+                Happened::Exited { token, exit, leftovers, used: Used { cpu_us, peak_rss_bytes } }
             }
             Event::TreeEmpty { token } => Happened::TreeEmpty { token },
             Event::CaptureOpened { token, result } => {
@@ -541,11 +560,11 @@ pub(crate) fn now() -> Now {
 }
 
 /// Where the tokens of a new table begin: two homes on one machine must not share any, because strays are known by the
-/// token in their environment. The two highest bits tell captures and trials from processes and the lower half counts.
+/// token in their environment. The three highest bits tell captures, trials and hooks from processes and the lower half counts.
 fn first_token() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     let random = RandomState::new().hash_one(std::process::id());
-    (random >> 34) << 32 | 1
+    (random >> 35) << 32 | 1
 }
 
 /// A capture failure as a spawn failure.

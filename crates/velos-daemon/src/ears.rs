@@ -22,6 +22,8 @@ pub(crate) const FIRST_TAG: u32 = 16;
 const LINE_MAX: usize = 1 << 20;
 /// Reads from one ear before others have their turn.
 const TURNS: usize = 4;
+/// A message that did not fit is tried again after this, ns.
+const SAY_AGAIN_NS: u64 = 5_000_000;
 /// Longest path of a Unix socket, bytes.
 const SOCKET_PATH_MAX: usize = 107;
 
@@ -40,8 +42,24 @@ struct Ear {
 
 #[derive(Debug)]
 enum Kind {
-    Channel { stream: UnixStream, heard: Vec<u8> },
-    Notify { socket: UnixDatagram, path: PathBuf },
+    Channel {
+        stream: UnixStream,
+        heard: Vec<u8>,
+        /// The rest of a message that did not fit.
+        unsent: Vec<u8>,
+    },
+    Notify {
+        socket: UnixDatagram,
+        path: PathBuf,
+    },
+}
+
+impl Ears {
+    /// When to go on with a message that did not fit.
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        let waits = |ear: &Ear| matches!(&ear.kind, Kind::Channel { unsent, .. } if !unsent.is_empty());
+        self.all.values().any(waits).then(|| velos_ffi::now_ns() + SAY_AGAIN_NS)
+    }
 }
 
 impl Ear {
@@ -103,9 +121,15 @@ impl Control {
         }
     }
 
+    /// The channel of a process that somebody else started.
+    pub(crate) fn keep_channel(&mut self, token: Token, stream: UnixStream) {
+        self.tell_guardian(&Packet::Hold(channel_name(token)), Some(stream.as_raw_fd()));
+        self.listen_to(token, stream);
+    }
+
     fn listen_to(&mut self, token: Token, stream: UnixStream) -> bool {
         stream.set_nonblocking(true).is_ok()
-            && self.add_ear(token, Kind::Channel { stream, heard: Vec::new() })
+            && self.add_ear(token, Kind::Channel { stream, heard: Vec::new(), unsent: Vec::new() })
     }
 
     fn open_notify(&mut self, id: InstanceId, token: Token) -> std::io::Result<PathBuf> {
@@ -140,7 +164,7 @@ impl Control {
         let Some(ear) = self.ears.all.get_mut(&tag) else { return };
         let token = ear.token;
         let (is_ready, is_open) = match &mut ear.kind {
-            Kind::Channel { stream, heard } => hear_channel(stream, heard),
+            Kind::Channel { stream, heard, .. } => hear_channel(stream, heard),
             Kind::Notify { socket, .. } => (hear_notify(socket), true),
         };
         if is_ready {
@@ -174,13 +198,46 @@ impl Control {
 
     /// Ask a run to end over its channel. False when that cannot be said.
     pub(crate) fn say_shutdown(&mut self, token: Token) -> bool {
-        let channel =
+        // A full channel belongs to an app that does not listen: the signal says it then.
+        self.say(token, b"\"shutdown\"\n").is_ok()
+    }
+
+    /// Whether a run has an open channel.
+    pub(crate) fn has_channel(&self, token: Token) -> bool {
+        self.ears.all.values().any(|ear| ear.token == token && matches!(ear.kind, Kind::Channel { .. }))
+    }
+
+    /// Write a line into the channel of a run; what does not fit follows when the program has read.
+    pub(crate) fn say(&mut self, token: Token, line: &[u8]) -> Result<(), String> {
+        let ear =
             self.ears.all.values_mut().filter(|ear| ear.token == token).find_map(|ear| match &mut ear.kind {
-                Kind::Channel { stream, .. } => Some(stream),
+                Kind::Channel { stream, unsent, .. } => Some((stream, unsent)),
                 Kind::Notify { .. } => None,
             });
-        // A full channel belongs to an app that does not listen: the signal says it then.
-        channel.is_some_and(|stream| stream.write_all(b"\"shutdown\"\n").is_ok())
+        let Some((stream, unsent)) = ear else { return Err("its channel is closed".to_owned()) };
+        if !unsent.is_empty() {
+            return Err("it does not read its channel".to_owned());
+        }
+        unsent.extend_from_slice(line);
+        write_out(stream, unsent).map_err(|error| format!("its channel failed: {error}"))?;
+        if unsent.len() == line.len() {
+            unsent.clear();
+            return Err("it does not read its channel".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Go on with messages that did not fit.
+    pub(crate) fn say_on(&mut self) {
+        for ear in self.ears.all.values_mut() {
+            if let Kind::Channel { stream, unsent, .. } = &mut ear.kind
+                && !unsent.is_empty()
+                && write_out(stream, unsent).is_err()
+            {
+                // A hang-up is heard.
+                unsent.clear();
+            }
+        }
     }
 
     /// The channels by name, for an executed successor.
@@ -192,6 +249,19 @@ impl Control {
 
 fn channel_name(token: Token) -> String {
     format!("channel-{}", token.0)
+}
+
+/// Write as much as fits now.
+fn write_out(stream: &mut UnixStream, unsent: &mut Vec<u8>) -> std::io::Result<()> {
+    while !unsent.is_empty() {
+        match stream.write(unsent) {
+            Ok(n) => drop(unsent.drain(..n)),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn speaks_node(spec: &AppSpec) -> bool {
@@ -236,6 +306,22 @@ fn hear_notify(socket: &UnixDatagram) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_message_goes_out_in_pieces() {
+        let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let message: Vec<u8> = (0..1_000_000u32).map(|n| b'a' + (n % 26) as u8).collect();
+        let mut unsent = message.clone();
+        let mut read = Vec::new();
+        while read.len() < message.len() {
+            write_out(&mut ours, &mut unsent).unwrap();
+            let mut buffer = [0; 65_536];
+            let n = theirs.read(&mut buffer).unwrap();
+            read.extend_from_slice(&buffer[..n]);
+        }
+        assert!(read == message && unsent.is_empty());
+    }
 
     #[test]
     fn ready_among_other_messages() {

@@ -7,6 +7,7 @@ use velos_core::app::{AppSpec, INSTANCE_VAR};
 use velos_core::event::{Cause, Event, What};
 use velos_core::instance::{InstanceId, SpawnFailure, SpawnStage, Token};
 use velos_core::raw_string::RawString;
+use velos_core::signal::Signal;
 use velos_ffi::{CaptureSpec, SpawnSpec, Stream};
 use velos_supervisor::{Effect, Input, Scope};
 
@@ -18,18 +19,9 @@ impl Control {
     pub(crate) fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Spawn { token, instance } => self.spawn_when_captured(token, instance),
-            Effect::Signal { token, signal, .. } if self.is_asked_by_message(token, signal) => {}
-            Effect::Signal { token, signal, scope } => {
-                let scope = match scope {
-                    Scope::Process => velos_ffi::Scope::Process,
-                    Scope::Tree => velos_ffi::Scope::Tree,
-                };
-                // Nobody left to signal: the exit is on its way, or TreeEmpty tells.
-                if let Err(errno) = self.reactor.signal(token.0, signal.0, scope) {
-                    self.log
-                        .debug(&mut self.reactor, &format!("signal {signal} to run {}: {errno}", token.0));
-                }
-            }
+            Effect::Adopt { token, instance } => self.adopt_running(token, instance),
+            Effect::Signal { token, signal, scope } if self.hold_signal(token, signal, scope) => {}
+            Effect::Signal { token, signal, scope } => self.send_signal(token, signal, scope),
             Effect::WatchTree { token } => {
                 if self.reactor.tree_watch(token.0).is_err() {
                     self.inputs.push(Input::TreeEmpty { token });
@@ -37,6 +29,7 @@ impl Control {
             }
             Effect::ForgetProcess { token } => {
                 self.close_ears(token);
+                self.close_passages(token);
                 // Already unknown is what we want.
                 let _ = self.reactor.process_forget(token.0);
             }
@@ -48,8 +41,22 @@ impl Control {
         }
     }
 
+    pub(crate) fn send_signal(&mut self, token: Token, signal: Signal, scope: Scope) {
+        if self.is_asked_by_message(token, signal) {
+            return;
+        }
+        let scope = match scope {
+            Scope::Process => velos_ffi::Scope::Process,
+            Scope::Tree => velos_ffi::Scope::Tree,
+        };
+        // Nobody left to signal: the exit is on its way, or TreeEmpty tells.
+        if let Err(errno) = self.reactor.signal(token.0, signal.0, scope) {
+            self.log.debug(&mut self.reactor, &format!("signal {signal} to run {}: {errno}", token.0));
+        }
+    }
+
     /// The app wants to be asked over its channel, and was.
-    fn is_asked_by_message(&mut self, token: Token, signal: velos_core::signal::Signal) -> bool {
+    fn is_asked_by_message(&mut self, token: Token, signal: Signal) -> bool {
         let Some(id) = self.supervisor.instance_by_token(token) else { return false };
         let is_polite = self.supervisor.app_of(id).is_some_and(|app| {
             app.spec.stop.with_message
@@ -65,7 +72,7 @@ impl Control {
 
     fn spawn_when_captured(&mut self, token: Token, instance: InstanceId) {
         match self.captures.get_mut(&self.supervisor.writes_as(instance)) {
-            Some(Capture { waiting: None, .. }) => self.spawn(token, instance),
+            Some(Capture { waiting: None, .. }) => self.prepare(token, instance),
             Some(Capture { waiting: Some(waiting), .. }) => waiting.push(token),
             None => self.open_capture(self.supervisor.writes_as(instance), vec![token]),
         }
@@ -82,6 +89,7 @@ impl Control {
             err_fd,
             out_fifo: &paths.out_fifo,
             err_fifo: &paths.err_fifo,
+            in_fifo: Some(&paths.in_fifo),
             out_log: Some(paths.out_log.as_path()).filter(|_| !paths.discard_out),
             err_log: Some(paths.err_log.as_path()).filter(|_| !paths.discard_err),
             max_bytes: paths.max_bytes,
@@ -105,7 +113,7 @@ impl Control {
         for token in waiting {
             if errno == 0 {
                 let instance = self.supervisor.instance_by_token(token).unwrap_or(instance);
-                self.spawn(token, instance);
+                self.prepare(token, instance);
             } else {
                 self.inputs.push(Input::SpawnFailed { token, failure: capture_failure(errno) });
             }
@@ -138,7 +146,13 @@ impl Control {
         instances.into_iter().flat_map(|instance| self.fifos_of(instance)).collect()
     }
 
-    fn spawn(&mut self, token: Token, id: InstanceId) {
+    fn prepare(&mut self, token: Token, id: InstanceId) {
+        if !self.hold_for_hook(token, id) {
+            self.spawn(token, id);
+        }
+    }
+
+    pub(crate) fn spawn(&mut self, token: Token, id: InstanceId) {
         // A spawn that waited for its capture may have been called off meanwhile.
         if self.supervisor.instance(id).is_none_or(|instance| instance.token != Some(token)) {
             return;
@@ -147,18 +161,46 @@ impl Control {
         let Some(app) = self.supervisor.app_of(id) else { return };
         let Some(mut environment) = self.environment_of(id) else { return };
         environment.extend(mouth.env);
+        let found = found_again(&app.spec);
+        let mut argv: Vec<&[u8]> = app.spec.argv.iter().map(|argument| argument.as_bytes()).collect();
+        let mut program = app.spec.program.as_bytes();
+        if let Some(found) = &found {
+            use std::os::unix::ffi::OsStrExt;
+            program = found.program.as_os_str().as_bytes();
+            if let Some(first) = argv.first_mut() {
+                *first = program;
+            }
+            if let Some(search) = &found.search {
+                environment.retain(|entry| !entry.starts_with(b"PATH="));
+                environment.push(format!("PATH={search}").into_bytes());
+            }
+        }
         let spec = SpawnSpec {
-            program: app.spec.program.as_bytes(),
-            argv: &app.spec.argv.iter().map(|argument| argument.as_bytes()).collect::<Vec<_>>(),
+            program,
+            argv: &argv,
             env: &environment,
             cwd: Some(app.spec.cwd.as_bytes()),
             capture: self.captures.get(&self.supervisor.writes_as(id)).map_or(0, |capture| capture.token),
             rights: rights::of(&app.spec),
             channel: mouth.channel.as_ref().map(AsRawFd::as_raw_fd),
         };
+        let cgroup = match self.cgroup_of(id) {
+            Ok(cgroup) => cgroup,
+            Err(error) => {
+                self.close_ears(token);
+                let errno = error.raw_os_error().unwrap_or(0);
+                let failure = SpawnFailure { stage: SpawnStage::Rlimit, errno };
+                return self.inputs.push(Input::SpawnFailed { token, failure });
+            }
+        };
         match self.reactor.spawn(token.0, &spec) {
             Ok(spawned) => {
                 let pid = spawned.pid;
+                if let Some(Err(error)) = cgroup.map(|folder| crate::cgroup::enter(&folder, pid)) {
+                    let text =
+                        format!("its limits do not hold: it could not be put into its cgroup: {error}");
+                    self.note(Some(id), What::Note { text });
+                }
                 self.adjust_oom_score(id, pid);
                 self.write_pid_file(id, pid);
                 self.inputs.push(Input::Spawned { token, pid, start_ticks: spawned.start_ticks });
@@ -169,6 +211,16 @@ impl Control {
                 self.inputs.push(Input::SpawnFailed { token, failure });
             }
         }
+    }
+
+    fn cgroup_of(&self, id: InstanceId) -> std::io::Result<Option<PathBuf>> {
+        let Some(app) = self.supervisor.app_of(id).filter(|app| app.spec.limits.need_cgroup()) else {
+            return Ok(None);
+        };
+        let own = crate::cgroup::own().ok_or_else(|| std::io::Error::from_raw_os_error(nix::libc::ENOENT))?;
+        let stem = format!("{}-{}", app.spec.name.file_stem(), self.supervisor.writes_as(id).0);
+        let ours = [std::process::id().cast_signed(), self.handover.guardian_pid];
+        crate::cgroup::prepare(&own, &stem, &app.spec.limits, &ours).map(Some)
     }
 
     /// Inherited by what it starts; a child that it started before this instant keeps the daemon's.
@@ -217,6 +269,9 @@ impl Control {
         for suffix in ["out", "err"] {
             self.tell_guardian(&Packet::Release(format!("{stem}.{suffix}")), None);
         }
+        if let Some(own) = crate::cgroup::own().filter(|own| own.join("velos").is_dir()) {
+            crate::cgroup::remove(&own, &stem);
+        }
         // A pid file that stays behind names a dead process; the table is the truth.
         let _ = self.reactor.file_remove(&self.home.pids().join(format!("{stem}.pid")));
     }
@@ -236,6 +291,31 @@ impl Control {
         }
         self.log.event(&mut self.reactor, event);
         self.broadcast(event);
+        self.hooks_of_event(event);
+        self.end_with_critical(event);
+    }
+
+    /// In the foreground the end of a critical app is the end of all, with its exit code.
+    fn end_with_critical(&mut self, event: &Event) {
+        let (What::Transition { from, to, .. }, Some(id)) = (&event.what, event.instance) else { return };
+        let rests = matches!(to, velos_core::instance::Phase::Stopped | velos_core::instance::Phase::Errored);
+        let Some((instance, app)) = self.supervisor.instance(id).zip(self.supervisor.app_of(id)) else {
+            return;
+        };
+        let by_itself = !instance.stopped_by_command && from != to;
+        if !(self.home.is_foreground && rests && app.spec.critical && by_itself) {
+            return;
+        }
+        let code = match instance.exit {
+            Some(velos_core::instance::Exit::Code(code)) => code,
+            // As shells tell of a signal.
+            Some(velos_core::instance::Exit::Signal(number)) => 128 + number,
+            Some(velos_core::instance::Exit::Unknown) | None => 1,
+        };
+        self.exit_code = code;
+        let text = format!("it is critical and ended, so all ends with code {code}");
+        self.note(Some(id), What::Note { text });
+        self.shutdown_by_signal(nix::libc::SIGTERM);
     }
 
     /// Where the output of an instance goes.
@@ -257,6 +337,7 @@ impl Control {
         Some(CapturePaths {
             out_fifo: self.home.run().join(format!("{own}.out")),
             err_fifo: self.home.run().join(format!("{own}.err")),
+            in_fifo: self.home.run().join(format!("{own}.in")),
             out_log: log(&spec.logs.out, "out"),
             err_log: log(&spec.logs.err, "error"),
             discard_out: spec.logs.discard_out,
@@ -275,6 +356,7 @@ pub(crate) struct CapturePaths {
     pub(crate) stem: String,
     pub(crate) out_fifo: PathBuf,
     pub(crate) err_fifo: PathBuf,
+    pub(crate) in_fifo: PathBuf,
     pub(crate) out_log: PathBuf,
     pub(crate) err_log: PathBuf,
     discard_out: bool,
@@ -283,8 +365,15 @@ pub(crate) struct CapturePaths {
     keep: u32,
 }
 
+/// The interpreter, if its place follows from the environment.
+fn found_again(spec: &AppSpec) -> Option<crate::interpreter::Found> {
+    let name = spec.interpreter.as_deref().filter(|_| spec.found_in_path)?;
+    let search = spec.env.get(&RawString::from("PATH"))?.to_text();
+    crate::interpreter::find(name, &search, spec.cwd.as_path())
+}
+
 /// `KEY=VALUE` entries of a child: the declared environment and our own variables, which win.
-fn environment(
+pub(crate) fn environment(
     spec: &AppSpec,
     token: Token,
     id: InstanceId,
@@ -322,7 +411,7 @@ fn counted_up(value: &RawString, slot: u32) -> Option<String> {
     Some(first.checked_add(i64::from(slot))?.to_string())
 }
 
-fn stage(stage: velos_ffi::Stage) -> SpawnStage {
+pub(crate) fn stage(stage: velos_ffi::Stage) -> SpawnStage {
     match stage {
         velos_ffi::Stage::Fork => SpawnStage::Fork,
         velos_ffi::Stage::Session => SpawnStage::Session,

@@ -32,12 +32,14 @@ pub(crate) enum HomeError {
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     root: PathBuf,
+    /// The daemon was not detached: somebody waits for its end.
+    pub(crate) is_foreground: bool,
 }
 
 impl Home {
     /// Make the folder and its sub-folders if needed and check that nobody else can write there.
     pub(crate) fn prepare(root: &Path) -> Result<Self, HomeError> {
-        let home = Self { root: root.to_path_buf() };
+        let home = Self { root: root.to_path_buf(), is_foreground: false };
         make_private(root)?;
         check(root)?;
         for path in [home.logs(), home.run(), home.pids()] {
@@ -51,7 +53,7 @@ impl Home {
     }
 
     pub(crate) fn open(root: &Path) -> Self {
-        Self { root: root.to_path_buf() }
+        Self { root: root.to_path_buf(), is_foreground: false }
     }
 
     pub(crate) fn root(&self) -> &Path {

@@ -8,6 +8,7 @@
 
 mod adopt;
 mod boot;
+mod cgroup;
 mod clients;
 mod control;
 mod ears;
@@ -17,6 +18,8 @@ mod handover;
 mod health;
 mod held;
 mod home;
+mod hooks;
+mod interpreter;
 mod journal_log;
 mod link;
 mod processes;
@@ -24,6 +27,7 @@ mod rights;
 mod schedule;
 mod serve;
 mod state_file;
+mod taken;
 mod timers;
 mod trial;
 mod update;

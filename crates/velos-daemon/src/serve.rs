@@ -7,8 +7,9 @@ use velos_core::event::{Event, Verb};
 use velos_core::frame::{self, Message};
 use velos_core::instance::InstanceId;
 use velos_core::protocol::{
-    EventsParams, EventsReply, FlushReply, Hello, InfoReply, ListReply, Lost, Outcome, Outcomes,
-    PROTOCOL_OLDEST, PROTOCOL_VERSION, Refusal, SignalParams, Start, Targets, WhyReply, method,
+    AdoptParams, EventsParams, EventsReply, FlushReply, Hello, InfoReply, ListReply, Lost, Outcome, Outcomes,
+    PROTOCOL_OLDEST, PROTOCOL_VERSION, Refusal, RunsReply, SendParams, SignalParams, Start, Targets,
+    WhyReply, method,
 };
 use velos_core::raw_string::RawString;
 use velos_supervisor::{Command, Input, Ticket};
@@ -16,6 +17,9 @@ use velos_supervisor::{Command, Input, Ticket};
 use crate::clients::{Subscription, Waiting};
 use crate::control::Control;
 use crate::held;
+
+/// Longest message of `send`, bytes.
+const MESSAGE_MAX: usize = 1 << 20;
 
 /// A `flush` that waits for the writer thread.
 #[derive(Debug)]
@@ -92,6 +96,14 @@ impl Control {
                 Ok(Answer::Later)
             }
             method::ROTATE => self.rotate(&decode::<Targets>(params)?.targets).map(now),
+            method::RUNS => self.runs_of(&decode::<Targets>(params)?.targets).map(now),
+            method::ADOPT => {
+                let params: AdoptParams = decode(params)?;
+                check_app(&params.app)?;
+                self.begin_adopt(client, id, params)?;
+                Ok(Answer::Later)
+            }
+            method::SEND => self.send_message(&decode(params)?).map(now),
             method::DELETE => self.command_on(client, id, &decode::<Targets>(params)?.targets, Verb::Delete),
             method::FLUSH => self.flush(client, id, &decode::<Targets>(params)?.targets),
             method::SHUTDOWN => {
@@ -145,6 +157,55 @@ impl Control {
         let ids = self.resolve(targets)?;
         self.sample(Some(&ids));
         Ok(encode(&WhyReply { instances: ids.into_iter().filter_map(|id| self.why(id)).collect() }))
+    }
+
+    fn runs_of(&mut self, targets: &[String]) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
+        let ids = self.resolve(targets)?;
+        Ok(encode(&RunsReply { instances: ids.into_iter().filter_map(|id| self.runs(id)).collect() }))
+    }
+
+    /// All or none: who cannot hear it is told of before anybody gets it.
+    fn send_message(&mut self, params: &SendParams) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
+        if params.message.len() > MESSAGE_MAX {
+            let text = format!("the message has {} bytes; {MESSAGE_MAX} are the most", params.message.len());
+            return Err(ErrorReply::new(ErrorCode::Usage, text));
+        }
+        if params.message.trim().is_empty() || params.message.contains('\n') {
+            return Err(ErrorReply::new(ErrorCode::Usage, "a message is one JSON value on one line"));
+        }
+        let line = format!("{}\n", params.message);
+        let ids = self.named(&params.targets)?;
+        let mut outcomes = Vec::new();
+        for id in &ids {
+            let Some((instance, app)) = self.supervisor.instance(*id).zip(self.supervisor.app_of(*id)) else {
+                continue;
+            };
+            let name = app.spec.name.as_str().to_owned();
+            let token =
+                instance.token.filter(|token| instance.identity.is_some() && self.has_channel(*token));
+            let Some(token) = token else {
+                let why = if instance.identity.is_none() {
+                    "it does not run"
+                } else {
+                    "it has no open Node channel"
+                };
+                let text = format!("cannot send a message to \"{name}\": {why}");
+                return Err(ErrorReply::new(ErrorCode::Failed, text).hint(
+                    "messages reach programs that node runs; others read their input: `velos attach`",
+                ));
+            };
+            outcomes.push((token, self.supervisor.outcome_of(*id)));
+        }
+        let mut instances = Vec::new();
+        for (token, outcome) in outcomes {
+            let Some(mut outcome) = outcome else { continue };
+            if let Err(reason) = self.say(token, line.as_bytes()) {
+                outcome.ok = false;
+                outcome.reason = Some(reason);
+            }
+            instances.push(outcome);
+        }
+        Ok(encode(&Outcomes { instances, refused: Vec::new() }))
     }
 
     fn start(&mut self, client: u64, id: u32, start: Start) -> Result<Answer, ErrorReply> {

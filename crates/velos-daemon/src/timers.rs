@@ -49,6 +49,9 @@ impl Control {
         self.follow_watches();
         self.check_health();
         self.follow_schedules();
+        self.expire_hooks();
+        self.say_on();
+        self.pass_on_all();
     }
 
     fn watch_memory(&mut self) {

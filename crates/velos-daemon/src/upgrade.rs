@@ -190,8 +190,8 @@ impl Control {
             }
         };
         self.send_all_held();
-        let channels = self.all_channels();
-        for (name, fd) in self.all_fifos().into_iter().chain(channels) {
+        let others = [self.all_channels(), self.all_passages()].concat();
+        for (name, fd) in self.all_fifos().into_iter().chain(others) {
             if let Ok(copy) = velos_ffi::process::duplicate(fd) {
                 self.handover.fifos.insert(name, copy);
             }
@@ -204,6 +204,7 @@ impl Control {
         let error = match handover.write_for_exec() {
             Ok(memory) => Command::new(executable.as_os_str())
                 .arg("daemon")
+                .args(Some("--background").filter(|_| !home.is_foreground))
                 .env(HANDOVER_VARIABLE, std::os::fd::AsRawFd::as_raw_fd(&memory).to_string())
                 .env("VELOS_HOME", home.root())
                 .exec(),

@@ -1,7 +1,9 @@
 //! What clients see of an instance.
 
 use velos_core::instance::{InstanceId, Phase};
-use velos_core::protocol::{HelloReply, InstanceInfo, InstanceSummary, PROTOCOL_VERSION, WhyInstance};
+use velos_core::protocol::{
+    HelloReply, InstanceInfo, InstanceRuns, InstanceSummary, PROTOCOL_VERSION, WhyInstance,
+};
 use velos_core::raw_string::RawString;
 use velos_core::selector::{self, Candidate};
 use velos_ffi::Stream;
@@ -84,6 +86,10 @@ impl Control {
             cpu_centipercent: usage.map(|usage| usage.cpu_centipercent),
             rss_bytes: usage.map(|usage| usage.rss_bytes),
             user: spec.identity.user.clone().unwrap_or_else(|| self.identity.user.clone()),
+            mode: spec.exec_mode,
+            watching: spec.watch.is_some(),
+            declared_in: spec.declared_in.clone(),
+            declared_ms: spec.declared_ms,
             script: spec.script.clone(),
             exit: instance.exit,
             spawn_failure: instance.spawn_failure,
@@ -108,6 +114,7 @@ impl Control {
             processes: usage.map(|usage| usage.processes),
             threads: usage.map(|usage| usage.threads),
             next_run_ms: self.timers.next_run_ms(id),
+            input: self.capture_paths(id)?.in_fifo.into(),
             captured_bytes: self.stats(id).iter().map(|stats| stats.bytes).sum(),
         })
     }
@@ -122,6 +129,20 @@ impl Control {
             events,
             restart: self.supervisor.app_of(id)?.spec.restart.clone(),
             unstable: instance.unstable,
+        })
+    }
+
+    /// What is kept of the runs of an instance.
+    pub(crate) fn runs(&self, id: InstanceId) -> Option<InstanceRuns> {
+        let instance = self.supervisor.instance(id)?;
+        let paths = self.capture_paths(id)?;
+        Some(InstanceRuns {
+            id,
+            name: self.supervisor.app_of(id)?.spec.name.as_str().to_owned(),
+            slot: instance.slot,
+            out_log: paths.out_log.into(),
+            err_log: paths.err_log.into(),
+            runs: instance.runs.iter().cloned().collect(),
         })
     }
 

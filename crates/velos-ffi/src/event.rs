@@ -26,7 +26,7 @@ pub enum Exit {
 #[expect(missing_docs, reason = "the fields are those that the header explains per kind")]
 pub enum Event<'a> {
     /// A process ended and its output is on its way to the log.
-    Exited { token: u64, exit: Exit, leftovers: bool, cpu_us: u64 },
+    Exited { token: u64, exit: Exit, leftovers: bool, cpu_us: u64, peak_rss_bytes: u64 },
     /// Nothing of a watched tree is alive.
     TreeEmpty { token: u64 },
     /// FIFOs and logs are open, or why not.
@@ -80,6 +80,7 @@ impl<'a> Event<'a> {
                 },
                 leftovers: raw.flags & sys::EXIT_LEFTOVERS != 0,
                 cpu_us: raw.value,
+                peak_rss_bytes: raw.more,
             },
             sys::EVENT_TREE_EMPTY => Event::TreeEmpty { token },
             sys::EVENT_CAPTURE_OPENED => Event::CaptureOpened { token, result: result(raw.code) },

@@ -194,6 +194,7 @@ impl Reactor {
     pub fn capture_open(&mut self, token: u64, spec: &CaptureSpec<'_>) -> Result<(), Errno> {
         let out_fifo = path(spec.out_fifo)?;
         let err_fifo = path(spec.err_fifo)?;
+        let in_fifo = spec.in_fifo.map(path).transpose()?;
         let out_log = spec.out_log.map(path).transpose()?;
         let err_log = spec.err_log.map(path).transpose()?;
         let pointer = |path: &Option<CString>| path.as_ref().map_or(ptr::null(), |path| path.as_ptr());
@@ -204,6 +205,7 @@ impl Reactor {
             keep: spec.keep,
             out_fifo: out_fifo.as_ptr(),
             err_fifo: err_fifo.as_ptr(),
+            in_fifo: pointer(&in_fifo),
             out_log: pointer(&out_log),
             err_log: pointer(&err_log),
             max_bytes: spec.max_bytes,

@@ -106,6 +106,8 @@ pub struct CaptureSpec<'a> {
     pub out_fifo: &'a Path,
     /// Path of the FIFO.
     pub err_fifo: &'a Path,
+    /// Path of the FIFO that is the program's standard input; `None`: it has none.
+    pub in_fifo: Option<&'a Path>,
     /// Log; `None`: read and thrown away.
     pub out_log: Option<&'a Path>,
     /// Log; `None`: read and thrown away.

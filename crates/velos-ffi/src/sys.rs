@@ -64,7 +64,7 @@ abi_struct!(RawEvent = "VelosEvent" {
     data: *const u8,
     len: u64,
     value: u64,
-    reserved: u64,
+    more: u64,
 });
 
 abi_struct!(RawOptions = "VelosReactorOptions" {
@@ -124,6 +124,7 @@ abi_struct!(RawCaptureSpec = "VelosCaptureSpec" {
     keep: u32,
     out_fifo: *const c_char,
     err_fifo: *const c_char,
+    in_fifo: *const c_char,
     out_log: *const c_char,
     err_log: *const c_char,
     max_bytes: u64,

@@ -331,7 +331,12 @@ impl World {
     fn end_leader(&mut self, token: u64, exit: Exit) {
         let Some(process) = self.processes.get_mut(&token) else { return };
         process.leader_alive = false;
-        self.pending.push_back(Input::Exited { token: Token(token), exit, leftovers: process.strays });
+        self.pending.push_back(Input::Exited {
+            token: Token(token),
+            exit,
+            leftovers: process.strays,
+            used: None,
+        });
     }
 
     fn give(&mut self, input: Input) -> Result<(), String> {
@@ -419,7 +424,7 @@ impl World {
                     }
                     self.sequence = event.sequence;
                 }
-                Effect::ForgetProcess { .. } | Effect::Persist | Effect::Shutdown => {}
+                Effect::Adopt { .. } | Effect::ForgetProcess { .. } | Effect::Persist | Effect::Shutdown => {}
             }
         }
         Ok(())
@@ -512,11 +517,14 @@ impl World {
                         _ => None,
                     });
                     let exit = lost.unwrap_or(Exit::Unknown);
-                    self.pending.push_back(Input::Exited { token, exit, leftovers });
+                    self.pending.push_back(Input::Exited { token, exit, leftovers, used: None });
                 }
-                None => {
-                    self.pending.push_back(Input::Exited { token, exit: Exit::Unknown, leftovers: false })
-                }
+                None => self.pending.push_back(Input::Exited {
+                    token,
+                    exit: Exit::Unknown,
+                    leftovers: false,
+                    used: None,
+                }),
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use velos_core::signal::Signal;
 
 use crate::instance::{App, AppId, Instance};
 use crate::tickets::outcome;
-use crate::{Command, Effect, Effects, Now, Scope, Supervisor, Ticket};
+use crate::{Command, Effect, Effects, Now, Running, Scope, Supervisor, Ticket};
 
 impl Supervisor {
     pub(crate) fn command(
@@ -22,6 +22,7 @@ impl Supervisor {
     ) {
         match command {
             Command::Add(specs) => self.add(now, ticket, by, specs, out),
+            Command::TakeOver { app, processes } => self.take_over(now, ticket, *app, &processes, out),
             Command::Update(specs) => self.update(now, ticket, by, specs, out),
             Command::Start(ids) => self.each(now, ticket, by, Verb::Start, ids, out),
             Command::Stop(ids) => self.each(now, ticket, by, Verb::Stop, ids, out),
@@ -86,6 +87,47 @@ impl Supervisor {
             } else {
                 self.apply(now, ticket, by, Verb::Start, id, out);
             }
+        }
+        out.push(Effect::Persist);
+    }
+
+    fn take_over(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        mut app: AppSpec,
+        processes: &[Running],
+        out: &mut Effects,
+    ) {
+        let name = app.name.as_str().to_owned();
+        let known =
+            |running: &&Running| self.instances.values().any(|one| one.identity == Some(running.identity));
+        let ours = processes.iter().find(known).map(|running| {
+            ErrorReply::new(
+                ErrorCode::Exists,
+                format!("process {} is an app of this daemon already", running.identity.pid),
+            )
+        });
+        if let Some(error) = ours.or_else(|| self.refuse_name(&name)) {
+            return self.tickets.add(ticket, Verb::Start, Vec::new(), vec![Refusal { name, error }]);
+        }
+        app.instances = u32::try_from(processes.len()).unwrap_or(u32::MAX);
+        let ids = self.declare(now, app, out);
+        self.tickets.add(ticket, Verb::Start, ids.clone(), Vec::new());
+        for (id, running) in ids.into_iter().zip(processes) {
+            let token = velos_core::instance::Token(self.next_token);
+            let Some(instance) = self.instances.get_mut(&id) else { continue };
+            self.next_token += 1;
+            instance.goal = Goal::Up;
+            instance.token = Some(token);
+            instance.identity = Some(running.identity);
+            instance.started_mono_ns = Some(running.started_mono_ns);
+            instance.exit = None;
+            instance.spawn_failure = None;
+            let age_ms = now.mono_ns.saturating_sub(running.started_mono_ns) / 1_000_000;
+            instance.runs.begin(token, running.identity.pid, now.wall_ms.saturating_sub_unsigned(age_ms));
+            self.transition(now, id, Phase::Online, Cause::Adopted, out);
+            out.push(Effect::Adopt { token, instance: id });
         }
         out.push(Effect::Persist);
     }

@@ -124,7 +124,7 @@ mod tests {
 
         fn end(&mut self, exit: Exit) {
             let token = self.token();
-            self.give(Input::Exited { token, exit, leftovers: false });
+            self.give(Input::Exited { token, exit, leftovers: false, used: None });
             if self.phase() == Phase::Stopping {
                 self.give(Input::TreeEmpty { token });
             }

@@ -26,6 +26,13 @@ pub enum Effect {
         /// Whose.
         instance: InstanceId,
     },
+    /// Watch a process that runs already; answered by `Exited` when it is gone.
+    Adopt {
+        /// Names it from now on.
+        token: Token,
+        /// Whose it is.
+        instance: InstanceId,
+    },
     /// Send a signal.
     Signal {
         /// To the process of this attempt.

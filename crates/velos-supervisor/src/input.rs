@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use velos_core::app::AppSpec;
 use velos_core::instance::{Exit, InstanceId, SpawnFailure, Token};
+use velos_core::run::Used;
 use velos_core::signal::Signal;
 
 /// Both clocks at one moment. Deadlines use `mono_ns`; `wall_ms` is for people.
@@ -59,6 +60,8 @@ pub enum Input {
         exit: Exit,
         /// Other processes of its group are alive.
         leftovers: bool,
+        /// What it used, when the kernel told.
+        used: Option<Used>,
     },
     /// Nothing of the process tree is alive any more (answers `Effect::WatchTree`).
     TreeEmpty {
@@ -105,11 +108,27 @@ pub enum Input {
     Deadline,
 }
 
+/// A process that somebody else started.
+#[derive(Clone, Copy, Debug)]
+pub struct Running {
+    /// Its process.
+    pub identity: velos_core::instance::ProcessIdentity,
+    /// When it was started, CLOCK_MONOTONIC, nanoseconds.
+    pub started_mono_ns: u64,
+}
+
 /// What can be asked.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Add apps and start them. Per app: refused when an app of that name has a live or pending instance.
     Add(Vec<AppSpec>),
+    /// Enter an app whose processes run already. Refused when an app of that name has a live or pending instance.
+    TakeOver {
+        /// The declaration; as many instances as processes.
+        app: Box<AppSpec>,
+        /// In order of their slots.
+        processes: Vec<Running>,
+    },
     /// Replace the declarations of known apps; what runs goes on. Instances are added and deleted to fit.
     Update(Vec<AppSpec>),
     /// Start known instances.

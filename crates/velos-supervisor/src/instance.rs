@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use velos_core::app::AppSpec;
 use velos_core::instance::{Exit, Goal, InstanceId, Phase, ProcessIdentity, SpawnFailure, Token};
 
+use crate::runs::Runs;
+
 /// Number of an app inside the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -72,6 +74,9 @@ pub struct Instance {
     /// It holds the new process of a reload, for this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stands_in_for: Option<InstanceId>,
+    /// Its newest runs.
+    #[serde(default, skip_serializing_if = "Runs::is_empty")]
+    pub runs: Runs,
 }
 
 impl Instance {
@@ -110,6 +115,7 @@ impl Instance {
             healthy: None,
             stopped_by_command: false,
             stands_in_for: None,
+            runs: Runs::default(),
         }
     }
 }

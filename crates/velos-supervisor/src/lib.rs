@@ -15,14 +15,16 @@ mod journal;
 mod machine;
 mod reload;
 mod restart;
+mod runs;
 mod state;
 mod tickets;
 mod update;
 
 pub use effect::{Effect, Effects, Scope};
-pub use input::{Command, Input, Now, Ticket};
+pub use input::{Command, Input, Now, Running, Ticket};
 pub use instance::{App, AppId, Instance};
 pub use journal::Journal;
+pub use runs::Runs;
 pub use state::State;
 
 use std::collections::BTreeMap;
@@ -66,7 +68,10 @@ impl Supervisor {
             Input::Spawned { token, pid, start_ticks } => self.spawned(now, token, pid, start_ticks, out),
             Input::SpawnFailed { token, failure } => self.spawn_failed(now, token, failure, out),
             Input::Ready { token } => self.ready(now, token, out),
-            Input::Exited { token, exit, leftovers } => self.exited(now, token, exit, leftovers, out),
+            Input::Exited { token, exit, leftovers, used } => {
+                self.run_ended(now, token, exit, used);
+                self.exited(now, token, exit, leftovers, out);
+            }
             Input::TreeEmpty { token } => self.tree_empty(now, token, out),
             Input::Adopted { token } => self.adopted(now, token, out),
             Input::OverMemory { token, bytes } => self.over_memory(now, token, bytes, out),
@@ -111,6 +116,12 @@ impl Supervisor {
     /// Whose attempt this is.
     pub fn instance_by_token(&self, token: Token) -> Option<InstanceId> {
         self.instances.values().find(|instance| instance.token == Some(token)).map(|instance| instance.id)
+    }
+
+    /// How an instance stands, as the outcome of a request that went well.
+    pub fn outcome_of(&self, id: InstanceId) -> Option<velos_core::protocol::Outcome> {
+        let (instance, name) = self.named(id)?;
+        Some(tickets::outcome(instance, name, Ok(()), false))
     }
 
     /// What happened lately.

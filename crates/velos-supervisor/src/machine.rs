@@ -24,6 +24,7 @@ impl Supervisor {
         instance.identity = Some(ProcessIdentity { pid, start_ticks });
         instance.started_mono_ns = Some(now.mono_ns);
         instance.spawn_failure = None;
+        instance.runs.begin(token, pid, now.wall_ms);
         let goal = instance.goal;
         self.transition(now, id, Phase::Launching, Cause::Spawned, out);
         if goal == Goal::Down {
@@ -222,6 +223,7 @@ impl Supervisor {
         instance.kill_rounds = 0;
         // Only the tree can be watched when the leader is gone already.
         let leaderless = std::mem::take(&mut instance.leftovers);
+        self.run_is_ended_by(token, &cause);
         self.transition(now, id, Phase::Stopping, cause, out);
         self.set_deadline(id, now.mono_ns + stop.kill_timeout_ms * MS);
         let scope = if leaderless { Scope::Tree } else { scope };

@@ -199,6 +199,7 @@ impl Supervisor {
             std::mem::swap(&mut instance.token, &mut stand_in.token);
             std::mem::swap(&mut instance.identity, &mut stand_in.identity);
             std::mem::swap(&mut instance.started_mono_ns, &mut stand_in.started_mono_ns);
+            instance.runs.take_over(&mut stand_in.runs);
             instance.unstable = 0;
             instance.restarts += 1;
             instance.deadline_ns = None;

@@ -34,13 +34,7 @@ impl State {
     }
 
     /// A process of an attempt that the table does not know, or knows without its process, was found alive.
-    pub fn patch_running(
-        &mut self,
-        id: InstanceId,
-        token: Token,
-        identity: ProcessIdentity,
-        now_mono_ns: u64,
-    ) {
+    pub fn patch_running(&mut self, id: InstanceId, token: Token, identity: ProcessIdentity, now: Now) {
         self.next_token = self.next_token.max(token.0 + 1);
         let Some(instance) = self.instances.get_mut(&id) else { return };
         let known = instance.token.map_or(0, |token| token.0);
@@ -49,7 +43,8 @@ impl State {
         }
         instance.token = Some(token);
         instance.identity = Some(identity);
-        instance.started_mono_ns = Some(now_mono_ns);
+        instance.started_mono_ns = Some(now.mono_ns);
+        instance.runs.begin(token, identity.pid, now.wall_ms);
         instance.deadline_ns = None;
         instance.next_try = None;
         // Goal Down with a process is a stop that was not finished.
@@ -116,6 +111,7 @@ impl Supervisor {
         instance.deadline_ns = None;
         instance.next_try = None;
         instance.started_mono_ns = None;
+        instance.runs.cut_off(now);
         if instance.phase != Phase::Stopped && instance.phase != Phase::Errored {
             self.transition(now, id, Phase::Stopped, Cause::Rebooted, out);
         }

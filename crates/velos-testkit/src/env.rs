@@ -137,6 +137,17 @@ impl TestEnv {
         run(self.command(args))
     }
 
+    /// The same, with something on its standard input.
+    #[track_caller]
+    pub fn run_with_input<S: AsRef<OsStr>>(&self, args: &[S], input: &str) -> Output {
+        let file = self.root.join("input");
+        std::fs::write(&file, input).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let file = std::fs::File::open(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let mut command = self.command(args);
+        command.stdin(file);
+        run(command)
+    }
+
     /// Run it with `--json`, which must go well, and read its document.
     #[track_caller]
     pub fn json<T: DeserializeOwned>(&self, args: &[&str]) -> T {

@@ -42,6 +42,8 @@ fn collect(fd: i32, flags: u32, out: *abi.Event) bool {
     if (info.code != CLD_EXITED) out.flags |= abi.flag.exit_signaled;
     if (info.code == CLD_DUMPED) out.flags |= abi.flag.exit_core;
     out.value = micros(usage.utime) + micros(usage.stime);
+    // Counted in KiB here, see getrusage(2).
+    out.more = @as(u64, @intCast(@max(0, usage.maxrss))) * 1024;
     return true;
 }
 

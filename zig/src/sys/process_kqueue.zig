@@ -57,6 +57,8 @@ fn collect(pid: i32, options: c_int, out: *abi.Event) bool {
     }
     decode(@bitCast(status), out);
     out.value = micros(usage.utime) + micros(usage.stime);
+    // Counted in bytes here.
+    out.more = @intCast(@max(0, usage.maxrss));
     return true;
 }
 

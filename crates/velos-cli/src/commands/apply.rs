@@ -27,7 +27,7 @@ struct Document<'a> {
 
 pub(crate) fn run(context: &super::Context, apply: &Apply) -> super::Result {
     let path = from_file::file_or_standard(apply.file.as_deref())?;
-    let wanted = Wanted { profile: apply.env.as_deref(), only: &apply.only, variables: &[] };
+    let wanted = Wanted { profile: apply.env.as_deref(), only: &apply.only, variables: &[], flags: None };
     let mut prepared = from_file::prepare(context, &path, &wanted)?;
     let file = prepared.file.display().to_string();
     let doubts = std::mem::take(&mut prepared.doubts);

@@ -1,4 +1,4 @@
-//! `velos config check|show|schema`
+//! `velos config check|show|schema|get|set|unset`
 
 use serde::Serialize;
 use velos_core::app::AppSpec;
@@ -22,6 +22,12 @@ pub(crate) fn run(context: &super::Context, config: &Config) -> super::Result {
     match &config.command {
         ConfigCommand::Check(file) => check(context, file),
         ConfigCommand::Show(file) => show(context, file),
+        ConfigCommand::Get(get) => super::settings::get(context, get.key.as_deref()),
+        ConfigCommand::Set(set) => super::settings::set(context, &set.key, Some(&set.value)),
+        ConfigCommand::Unset(get) => match &get.key {
+            Some(key) => super::settings::set(context, key, None),
+            None => Err(super::usage("name the default to take back").hint("see `velos config get`")),
+        },
         ConfigCommand::Schema => {
             crate::output::print(&velos_config::schema())?;
             Ok(0)
@@ -30,7 +36,7 @@ pub(crate) fn run(context: &super::Context, config: &Config) -> super::Result {
 }
 
 fn wanted(file: &ConfigFile) -> Wanted<'_> {
-    Wanted { profile: file.env.as_deref(), only: &[], variables: &[] }
+    Wanted { profile: file.env.as_deref(), only: &[], variables: &[], flags: None }
 }
 
 fn check(context: &super::Context, given: &ConfigFile) -> super::Result {

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use velos_core::app::{AppSpec, CronFields, CronSpec, LogSpec, WatchSpec};
+use velos_core::app::AppSpec;
 use velos_core::error::ErrorReply;
 use velos_core::name::{AppName, NAME_BYTES_MAX};
-use velos_core::policy::{ReadinessPolicy, RestartPolicy, StopPolicy};
 use velos_core::raw_string::RawString;
-use velos_core::units::{parse_bytes, parse_duration_ms};
 
 use super::{failed, usage};
 use crate::args::Start;
 use crate::target::{self, Wishes};
+
+/// As many as one app may have.
+const INSTANCES_MAX: u32 = 4096;
 
 /// Variables of an app inside which we may have been called: not this app's.
 pub(crate) const NOT_INHERITED: [&str; 8] = [
@@ -35,8 +36,7 @@ pub(crate) struct Shared {
     search: String,
     interpreter_words: Vec<String>,
     declared: Vec<(RawString, RawString)>,
-    restart: RestartPolicy,
-    stop: StopPolicy,
+    instances: u32,
 }
 
 impl Shared {
@@ -60,8 +60,7 @@ impl Shared {
             search: std::env::var("PATH").unwrap_or_default(),
             interpreter_words: words.map(str::to_owned).collect(),
             declared: start.env.iter().map(|entry| variable(entry)).collect::<Result<_, _>>()?,
-            restart: restart_policy(start)?,
-            stop: stop_policy(start)?,
+            instances: start.instances.as_deref().map_or(Ok(1), instances)?,
         })
     }
 }
@@ -96,28 +95,47 @@ pub(crate) fn declare(
         argv.push(shell.into());
     }
     argv.extend(args.iter().cloned());
-    let log = |given: &Option<String>| {
-        given.as_ref().map(|path| RawString::from(shared.cwd.join(home_expanded(path))))
-    };
-    let app = AppSpec {
+    let settings = super::settings::app(&shared.cwd)?;
+    let mut env = environment(shared, resolved.interpreter.as_deref());
+    for (key, value) in settings.variables {
+        env.entry(key.into()).or_insert_with(|| value.into());
+    }
+    let mut app = AppSpec {
+        name,
         namespace: start.namespace.clone(),
         script: resolved.script.into(),
-        env: environment(shared, resolved.interpreter.as_deref()),
+        program: resolved.program.into(),
+        found_in_path: resolved.found_in_path,
+        env,
         interpreter: resolved.interpreter,
         argv,
         args,
         cwd: shared.cwd.clone().into(),
         env_declared: shared.declared.iter().map(|(key, _)| key.clone()).collect(),
-        instances: start.instances,
-        no_autostart: start.no_autostart,
-        watch: watch_spec(start, &shared.cwd)?,
-        restart: shared.restart.clone(),
-        stop: shared.stop.clone(),
-        readiness: readiness_policy(start)?,
-        logs: LogSpec { out: log(&start.output), err: log(&start.error), ..LogSpec::default() },
-        ..AppSpec::new(name, resolved.program)
+        instances: shared.instances,
+        declared_in: None,
+        ..settings.spec
     };
+    super::amend::complete(&start.flags, &mut app, &shared.cwd)?;
     Ok((app, doubt))
+}
+
+/// `4`, `max`, `-1`.
+pub(crate) fn instances(text: &str) -> Result<u32, ErrorReply> {
+    let cores =
+        std::thread::available_parallelism().map_or(1, |cores| i64::try_from(cores.get()).unwrap_or(1));
+    let count = match (text, text.parse::<i64>()) {
+        ("max", _) => cores,
+        (_, Ok(number)) if number > 0 => number,
+        // 0: all cores; -1: all but one.
+        (_, Ok(number)) => cores.saturating_add(number).max(1),
+        (_, Err(_)) => {
+            return Err(usage(format!("\"{text}\" is no number of instances")).hint("give a number, or max"));
+        }
+    };
+    u32::try_from(count).ok().filter(|count| *count <= INSTANCES_MAX).ok_or_else(|| {
+        usage(format!("{count} instances are too many")).hint(format!("{INSTANCES_MAX} are the most"))
+    })
 }
 
 /// The file's name without its last extension.
@@ -142,10 +160,7 @@ fn name_of_command_line(line: &str) -> String {
 
 /// The caller's environment, then what was declared.
 fn environment(shared: &Shared, interpreter: Option<&str>) -> BTreeMap<RawString, RawString> {
-    let mut env: BTreeMap<RawString, RawString> = std::env::vars_os()
-        .filter(|(key, _)| !NOT_INHERITED.iter().any(|own| key == own))
-        .map(|(key, value)| (RawString::from(key), RawString::from(value)))
-        .collect();
+    let mut env = super::from_file::callers_environment();
     if interpreter.is_some_and(|name| name.starts_with("python")) {
         // Or nothing is seen of its output until a block is full.
         env.entry("PYTHONUNBUFFERED".into()).or_insert_with(|| "1".into());
@@ -158,92 +173,6 @@ pub(crate) fn variable(entry: &str) -> Result<(RawString, RawString), ErrorReply
     match entry.split_once('=').filter(|(key, _)| !key.is_empty()) {
         Some((key, value)) => Ok((key.into(), value.into())),
         None => Err(usage(format!("-e {entry:?} is no variable")).hint("write it as -e KEY=VALUE")),
-    }
-}
-
-fn restart_policy(start: &Start) -> Result<RestartPolicy, ErrorReply> {
-    let standard = RestartPolicy::default();
-    Ok(RestartPolicy {
-        autorestart: !start.no_autorestart,
-        max_restarts: start.max_restarts.unwrap_or(standard.max_restarts),
-        min_uptime_ms: duration("--min-uptime", &start.min_uptime)?.unwrap_or(standard.min_uptime_ms),
-        restart_delay_ms: duration("--restart-delay", &start.restart_delay)?
-            .unwrap_or(standard.restart_delay_ms),
-        stop_exit_codes: start.stop_exit_codes.clone(),
-        max_memory_bytes: memory_limit(start)?,
-        cron: cron(start)?,
-        ..standard
-    })
-}
-
-fn memory_limit(start: &Start) -> Result<Option<u64>, ErrorReply> {
-    let parsed = start.max_memory_restart.as_ref().map(|text| parse_bytes(text)).transpose();
-    match parsed.map_err(|error| usage(format!("--max-memory-restart: {error}")))? {
-        Some(0) => Err(usage("--max-memory-restart: every process uses more than nothing")
-            .hint("leave the flag out for no limit")),
-        limit => Ok(limit),
-    }
-}
-
-fn cron(start: &Start) -> Result<Option<CronSpec>, ErrorReply> {
-    let Some(expression) = &start.cron_restart else { return Ok(None) };
-    CronFields::parse(expression).map_err(|error| usage(format!("--cron-restart: {error}")))?;
-    Ok(Some(CronSpec { expression: expression.clone(), timezone: None }))
-}
-
-fn watch_spec(start: &Start, cwd: &Path) -> Result<Option<WatchSpec>, ErrorReply> {
-    if start.watch.is_empty() {
-        return match (start.ignore_watch.is_empty(), &start.watch_delay) {
-            (true, None) => Ok(None),
-            _ => Err(usage("--ignore-watch and --watch-delay need --watch").hint("add --watch")),
-        };
-    }
-    let standard = WatchSpec::default();
-    Ok(Some(WatchSpec {
-        // `cwd/.` and `cwd` are one place.
-        paths: start
-            .watch
-            .iter()
-            .map(|path| cwd.join(path).components().collect::<PathBuf>().into())
-            .collect(),
-        ignore: standard.ignore.iter().chain(&start.ignore_watch).cloned().collect(),
-        debounce_ms: duration("--watch-delay", &start.watch_delay)?.unwrap_or(standard.debounce_ms),
-        ..standard
-    }))
-}
-
-fn stop_policy(start: &Start) -> Result<StopPolicy, ErrorReply> {
-    let mut policy = StopPolicy::default();
-    if let Some(timeout) = duration("--kill-timeout", &start.kill_timeout)? {
-        policy.kill_timeout_ms = timeout;
-    }
-    if let Some(text) = &start.kill_signal {
-        policy.kill_signal = text.parse().map_err(|error| usage(format!("--kill-signal: {error}")))?;
-    }
-    policy.with_message = start.shutdown_with_message;
-    Ok(policy)
-}
-
-fn readiness_policy(start: &Start) -> Result<ReadinessPolicy, ErrorReply> {
-    let standard = ReadinessPolicy::default();
-    Ok(ReadinessPolicy {
-        wait_ready: start.wait_ready,
-        listen_timeout_ms: duration("--listen-timeout", &start.listen_timeout)?
-            .unwrap_or(standard.listen_timeout_ms),
-        ..standard
-    })
-}
-
-fn duration(flag: &str, text: &Option<String>) -> Result<Option<u64>, ErrorReply> {
-    let parsed = text.as_ref().map(|text| parse_duration_ms(text)).transpose();
-    parsed.map_err(|error| usage(format!("{flag}: {error}")))
-}
-
-/// `~/x`: a flag like `--output=~/x` is not expanded by every shell.
-fn home_expanded(path: &str) -> PathBuf {
-    match (path.strip_prefix("~/"), std::env::var_os("HOME")) {
-        (Some(rest), Some(home)) => Path::new(&home).join(rest),
-        _ => PathBuf::from(path),
     }
 }
 

@@ -11,7 +11,8 @@ use velos_core::error::{ErrorCode, ErrorReply};
 use velos_core::protocol::{ListReply, Refusal, Targets, method};
 use velos_core::raw_string::RawString;
 
-use super::declare::NOT_INHERITED;
+use super::{declare::NOT_INHERITED, settings};
+use crate::args::AppFlags;
 use crate::target::{self, Wishes};
 
 /// Stands for standard input.
@@ -37,6 +38,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) only: &'a [String],
     /// `-e KEY=VALUE`.
     pub(crate) variables: &'a [(RawString, RawString)],
+    /// How the apps are run, over what the file says.
+    pub(crate) flags: Option<&'a AppFlags>,
 }
 
 /// The apps of a file.
@@ -66,7 +69,7 @@ pub(crate) fn file_or_standard(named: Option<&Path>) -> Result<PathBuf, ErrorRep
 
 /// Read, with warnings to stderr.
 pub(crate) fn load(context: &super::Context, path: &Path, wanted: &Wanted<'_>) -> Result<Config, ErrorReply> {
-    let options = Options { profile: wanted.profile.map(str::to_owned) };
+    let options = Options { profile: wanted.profile.map(str::to_owned), defaults: settings::file() };
     let config = match path.as_os_str() == STDIN {
         true => velos_config::load_unnamed(&here()?, &standard_input()?, &options),
         false => velos_config::load(path, &options),
@@ -149,17 +152,20 @@ pub(crate) fn prepare(
         return Err(super::failed(format!("{} declares no app {missing:?}", path.display()))
             .hint(format!("it declares {}", names.join(", "))));
     }
-    let caller: BTreeMap<RawString, RawString> = std::env::vars_os()
-        .filter(|(key, _)| !NOT_INHERITED.iter().any(|own| key == own))
-        .map(|(key, value)| (RawString::from(key), RawString::from(value)))
-        .collect();
-    for app in config.apps {
+    let caller = callers_environment();
+    let changed_ms = last_change_ms(&prepared.file);
+    for mut app in config.apps {
+        app.spec.declared_ms = changed_ms;
         let name = app.spec.name.as_str().to_owned();
         if !wanted.only.is_empty() && !wanted.only.contains(&name) {
             continue;
         }
         match complete(app, &caller, wanted.variables) {
-            Ok((spec, doubt)) => {
+            Ok((mut spec, doubt)) => {
+                if let Some(flags) = wanted.flags {
+                    let cwd = spec.cwd.as_path().to_path_buf();
+                    super::amend::amend(flags, &mut spec, &cwd)?;
+                }
                 prepared.doubts.extend(doubt.map(|doubt| format!("{name}: {doubt}")));
                 prepared.apps.push(spec);
             }
@@ -170,6 +176,21 @@ pub(crate) fn prepare(
         }
     }
     Ok(prepared)
+}
+
+/// When a file was last changed, milliseconds since 1970.
+pub(crate) fn last_change_ms(file: &Path) -> Option<i64> {
+    let changed = std::fs::metadata(file).and_then(|meta| meta.modified()).ok()?;
+    let since = changed.duration_since(std::time::SystemTime::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_millis()).ok()
+}
+
+/// What an app may inherit of this process's environment.
+pub(crate) fn callers_environment() -> BTreeMap<RawString, RawString> {
+    std::env::vars_os()
+        .filter(|(key, _)| !NOT_INHERITED.iter().any(|own| key == own))
+        .map(|(key, value)| (RawString::from(key), RawString::from(value)))
+        .collect()
 }
 
 fn complete(
@@ -220,6 +241,7 @@ fn complete(
     }
     spec.argv.extend(spec.args.iter().cloned());
     spec.script = resolved.script.into();
+    spec.found_in_path = resolved.found_in_path;
     spec.interpreter = resolved.interpreter;
     spec.program = resolved.program.into();
     Ok((spec, doubt))

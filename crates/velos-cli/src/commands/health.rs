@@ -18,7 +18,10 @@ pub(crate) fn run(context: &super::Context, health: &Health) -> super::Result {
     for (app, sources) in by_app(&sources) {
         summaries.push(of_app(&app, &sources, period.clone())?);
     }
-    if context.machine {
+    if context.machine && crate::ai::is_wanted() {
+        let documents: Vec<Value> = summaries.iter().map(super::logs_ai::health).collect();
+        print(&format!("{}\n", Value::from(documents)))?;
+    } else if context.machine {
         print_json(&summaries.iter().map(document).collect::<Vec<_>>())?;
     } else {
         print(&summaries.iter().map(text).collect::<Vec<_>>().join("\n"))?;

@@ -17,6 +17,9 @@ struct Imported {
 
 pub(crate) fn run(context: &super::Context, import: &Import) -> super::Result {
     let ImportFrom::Pm2(pm2) = &import.from;
+    if pm2.live {
+        return super::import_live::run(context, pm2);
+    }
     let source = match &pm2.file {
         Some(file) => file.clone(),
         None => saved_list()?,
@@ -41,12 +44,16 @@ pub(crate) fn run(context: &super::Context, import: &Import) -> super::Result {
     Ok(0)
 }
 
-/// `$PM2_HOME/dump.pm2`, else that of the home directory.
-fn saved_list() -> Result<PathBuf, velos_core::error::ErrorReply> {
+/// `$PM2_HOME`, else the folder in the home directory.
+pub(super) fn pm2_home() -> PathBuf {
     let folder = std::env::var_os("PM2_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".pm2")));
-    let list = folder.unwrap_or_default().join("dump.pm2");
+    folder.unwrap_or_default()
+}
+
+fn saved_list() -> Result<PathBuf, velos_core::error::ErrorReply> {
+    let list = pm2_home().join("dump.pm2");
     match list.is_file() {
         true => Ok(list),
         false => Err(super::failed(format!("there is no saved list of PM2 at {}", list.display()))

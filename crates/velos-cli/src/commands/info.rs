@@ -1,5 +1,6 @@
 //! `velos info`
 
+use velos_core::instance::{Exit, Phase};
 use velos_core::protocol::{InfoReply, InstanceInfo, Targets as Params, method};
 use velos_core::raw_string::RawString;
 use velos_core::units::{short_bytes, short_duration};
@@ -15,7 +16,8 @@ pub(crate) fn run(context: &super::Context, targets: &Targets) -> super::Result 
     if context.machine {
         crate::output::print_json(&info.instances)?;
     } else {
-        let text: Vec<String> = info.instances.iter().map(describe).collect();
+        let text: Vec<String> =
+            info.instances.iter().map(|one| describe(one, &super::why::last_words(&one.summary))).collect();
         context.say(&text.join("\n"))?;
     }
     Ok(0)
@@ -36,9 +38,9 @@ pub(crate) fn looks_secret(name: &str) -> bool {
         || name.ends_with("KEY")
 }
 
-fn describe(info: &InstanceInfo) -> String {
+fn describe(info: &InstanceInfo, words: &[String]) -> String {
     let (one, spec) = (&info.summary, &info.spec);
-    let words: Vec<String> = spec.argv.iter().skip(1).map(RawString::to_text).collect();
+    let arguments: Vec<String> = spec.argv.iter().skip(1).map(RawString::to_text).collect();
     let mut rows: Vec<(&str, String)> = vec![
         ("name", one.name.clone()),
         ("id", one.id.0.to_string()),
@@ -47,13 +49,14 @@ fn describe(info: &InstanceInfo) -> String {
         ("status", one.phase.status().to_owned()),
         ("pid", one.pid.map_or("-".to_owned(), |pid| pid.to_string())),
         ("user", one.user.clone()),
+        ("watching", if one.watching { "yes" } else { "no" }.to_owned()),
         ("uptime", one.uptime_ms.map_or("-".to_owned(), short_duration)),
         ("restarts", one.restarts.to_string()),
         ("unstable exits", info.unstable.to_string()),
         ("script", spec.script.to_text()),
         ("interpreter", spec.interpreter.clone().unwrap_or_else(|| "none".to_owned())),
         ("program", spec.program.to_text()),
-        ("arguments", words.join(" ")),
+        ("arguments", arguments.join(" ")),
         ("cwd", spec.cwd.to_text()),
         ("out log", one.out_log.to_text()),
         ("error log", one.err_log.to_text()),
@@ -80,12 +83,23 @@ fn describe(info: &InstanceInfo) -> String {
     if let Some(failure) = one.spawn_failure {
         rows.push(("last start", failure.to_string()));
     }
+    if matches!(one.phase, Phase::Errored | Phase::Backoff | Phase::Stopped)
+        && one.exit != Some(Exit::Code(0))
+    {
+        rows.extend(words.iter().map(|line| ("last words", line.clone())));
+    }
     if one.dropped_lines > 0 {
         rows.push(("lines lost", one.dropped_lines.to_string()));
     }
+    let from = spec.declared_in.as_ref().map_or("the command line".to_owned(), RawString::to_text);
     for key in &spec.env_declared {
         let value = spec.env.get(key).map(RawString::to_text).unwrap_or_default();
-        rows.push(("env", format!("{}={value}", key.to_text())));
+        rows.push(("env", format!("{}={value}  (from {from})", key.to_text())));
+    }
+    let inherited = spec.env.len().saturating_sub(spec.env_declared.len());
+    if inherited > 0 {
+        let id = one.id.0;
+        rows.push(("env", format!("{inherited} more from the terminal it was started in: velos env {id}")));
     }
     let line = |(key, value): (&str, String)| {
         format!("{key:<16}{}\n", velos_log_engine::neutralise(value.as_bytes(), false))
@@ -108,10 +122,11 @@ mod tests {
             processes: Some(2),
             threads: Some(12),
             next_run_ms: None,
+            input: "/home/me/.velos/run/api-0.in".into(),
             captured_bytes: 5_000_000,
         };
         mask(&mut info);
-        insta::assert_snapshot!("info", describe(&info));
+        insta::assert_snapshot!("info", describe(&info, &["Error: boom".to_owned()]));
         let machine = serde_json::to_string_pretty(&info).unwrap();
         assert!(!machine.contains("hunter2") && machine.contains("***"));
         insta::assert_snapshot!("info_machine", machine);

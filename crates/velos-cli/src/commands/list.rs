@@ -1,23 +1,28 @@
 //! `velos list`
 
+use velos_core::app::ExecMode;
 use velos_core::instance::Phase;
 use velos_core::protocol::{InstanceSummary, ListReply, Targets, method};
 use velos_core::units::{short_bytes, short_duration};
+use velos_log_engine::{Stream, neutralise, tail};
 
 use crate::args::{List, SortBy};
 use crate::output::{print, print_json, width};
 use crate::table::{Cell, Column, table};
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 12] = [
     Column { title: "id", right: true, expendable: 0 },
     Column { title: "name", right: false, expendable: 0 },
     Column { title: "namespace", right: false, expendable: 9 },
+    Column { title: "mode", right: false, expendable: 12 },
     Column { title: "pid", right: true, expendable: 5 },
     Column { title: "uptime", right: true, expendable: 4 },
     Column { title: "restarts", right: true, expendable: 6 },
     Column { title: "status", right: false, expendable: 0 },
     Column { title: "cpu", right: true, expendable: 7 },
     Column { title: "memory", right: true, expendable: 8 },
+    Column { title: "user", right: false, expendable: 10 },
+    Column { title: "watching", right: false, expendable: 11 },
 ];
 
 pub(crate) fn run(context: &super::Context, wanted: &List) -> super::Result {
@@ -27,7 +32,8 @@ pub(crate) fn run(context: &super::Context, wanted: &List) -> super::Result {
     if context.machine {
         print_json(&list.instances)?;
     } else if !context.quiet {
-        print(&render(&list.instances, width(), context.colour))?;
+        let changed = super::drift::changed(context, &mut client, &list.instances);
+        print(&render(&list.instances, &changed, wanted.mini_list, width(), context.colour))?;
     }
     Ok(0)
 }
@@ -45,14 +51,34 @@ fn sort(instances: &mut [InstanceSummary], by: SortBy) {
     }
 }
 
-fn render(instances: &[InstanceSummary], width: usize, colour: bool) -> String {
+/// `changed`: apps whose file says something else by now.
+fn render(
+    instances: &[InstanceSummary],
+    changed: &[String],
+    is_mini: bool,
+    width: usize,
+    colour: bool,
+) -> String {
     if instances.is_empty() {
         return "Nothing was started yet. Try: velos start app.js\n".to_owned();
     }
     let rows: Vec<Vec<Cell>> = instances.iter().map(row).collect();
-    let mut text = table(&COLUMNS, &rows, width, colour);
+    let mut text = if is_mini {
+        let line = |one: &InstanceSummary| {
+            let name = super::shown_name(&one.name, one.slot);
+            format!("{} {} {} {}\n", one.id.0, name, one.phase.status(), one.pid.unwrap_or_default())
+        };
+        return instances.iter().map(line).collect();
+    } else {
+        table(&COLUMNS, &rows, width, colour)
+    };
     for instance in instances {
-        text.push_str(&remark(instance));
+        text.push_str(&remark(instance, &last_words(instance)));
+    }
+    for name in changed {
+        text.push_str(&format!(
+            "! the file of {name} says something else by now; see `velos apply --dry-run`\n"
+        ));
     }
     text
 }
@@ -69,23 +95,44 @@ fn row(one: &InstanceSummary) -> Vec<Cell> {
         Cell::new(one.id.0.to_string()),
         Cell::new(one.name.as_str()),
         Cell::new(one.namespace.as_str()),
+        Cell::new(match one.mode {
+            ExecMode::Fork => "fork",
+            ExecMode::Cluster => "cluster",
+        }),
         Cell::new(one.pid.map_or_else(none, |pid| pid.to_string())),
         Cell::new(one.uptime_ms.map_or_else(none, short_duration)),
         Cell::new(one.restarts.to_string()),
         Cell::coloured(one.phase.status(), status),
         Cell::new(one.cpu_centipercent.map_or_else(none, |cpu| format!("{}.{}%", cpu / 100, cpu % 100 / 10))),
         Cell::new(one.rss_bytes.map_or_else(none, short_bytes)),
+        Cell::new(one.user.as_str()),
+        if one.watching { Cell::coloured("yes", "32") } else { Cell::new("no") },
     ]
 }
 
+/// The last line of the error log of what failed.
+fn last_words(one: &InstanceSummary) -> String {
+    const WIDTH_MAX: usize = 80;
+    if one.phase != Phase::Errored || one.spawn_failure.is_some() {
+        return String::new();
+    }
+    // Stack traces end with lines that say little; the first line without an indent does.
+    let lines = tail(one.err_log.as_path(), Stream::Err, 20).unwrap_or_default();
+    let telling =
+        lines.iter().rev().find(|line| line.bytes.first().is_some_and(|byte| !byte.is_ascii_whitespace()));
+    let text = telling.map(|line| neutralise(&line.bytes, false)).unwrap_or_default();
+    text.chars().take(WIDTH_MAX).collect()
+}
+
 /// One line under the table for what needs a look.
-fn remark(one: &InstanceSummary) -> String {
+fn remark(one: &InstanceSummary, words: &str) -> String {
     let mut text = String::new();
     let name = super::shown_name(&one.name, one.slot);
     if matches!(one.phase, Phase::Errored | Phase::Backoff) {
         let reason = match (one.spawn_failure, one.exit) {
             (Some(failure), _) => failure.to_string(),
-            (None, Some(exit)) => format!("it ended with {exit}"),
+            (None, Some(exit)) if words.is_empty() => format!("it ended with {exit}"),
+            (None, Some(exit)) => format!("it ended with {exit}, saying \"{words}\""),
             (None, None) => "no reason is known".to_owned(),
         };
         let typed = super::typed_name(&one.name, one.slot, one.id);
@@ -110,13 +157,14 @@ mod tests {
     fn the_table_fits_the_terminal() {
         let instances = sample::instances();
         for width in [60, 80, 120, 200] {
-            let text = render(&instances, width, false);
+            let text = render(&instances, &[], false, width, false);
             let table = text.lines().filter(|line| !line.starts_with('!'));
             assert!(table.clone().all(|line| crate::columns::columns_of(line) <= width));
             insta::assert_snapshot!(format!("list_{width}"), text);
         }
-        insta::assert_snapshot!("list_empty", render(&[], 80, false));
-        insta::assert_snapshot!("list_colour", render(&instances, 80, true));
+        insta::assert_snapshot!("list_mini", render(&instances, &[], true, 80, false));
+        insta::assert_snapshot!("list_empty", render(&[], &[], false, 80, false));
+        insta::assert_snapshot!("list_colour", render(&instances, &["api".to_owned()], false, 80, true));
     }
 
     #[test]

@@ -59,6 +59,11 @@ impl Format {
         }
     }
 
+    /// For programs.
+    pub(crate) fn is_documents(&self) -> bool {
+        matches!(self, Self::Array | Self::Documents)
+    }
+
     /// For people, so that it may go to a pager.
     pub(crate) fn is_text(&self) -> bool {
         matches!(self, Self::Text { .. } | Self::Template(_))

@@ -6,18 +6,21 @@ use std::os::fd::AsFd;
 use velos_client::Home;
 use velos_core::error::ErrorReply;
 use velos_log_engine::query::{LineRef, Merged, Reader, Window, last};
+use velos_log_engine::redact::Redactor;
 use velos_log_engine::{Follower, Line, Stream, Watcher, Woken, merge};
 
 use super::log_sources::{Source, find};
 use super::logs::cannot_read;
 use super::logs_format::{Format, Formatter, document};
 use super::logs_pager::Sink;
-use super::logs_pipe::{Item, Pipe};
+use super::logs_pipe::{Item, Kept, Pipe};
 use super::logs_wanted::{Wanted, now_us};
 use crate::args::Logs;
 use crate::clock::Clock;
 use crate::output::Printed;
 
+/// Lines that are read for each that is shown when they are folded.
+const FOLDED_LINES: usize = 100;
 /// Text that is written at once.
 const WRITE_BYTES: usize = 64 * 1024;
 
@@ -46,6 +49,7 @@ pub(crate) fn show(
         followers: Vec::new(),
         documents: 0,
         printed: Printed::Read,
+        redactor: crate::ai::is_wanted().then(Redactor::new),
     };
     let is_array = wanted.format == Format::Array;
     if is_array {
@@ -81,6 +85,8 @@ struct Screen<'a> {
     followers: Vec<(usize, Follower)>,
     documents: usize,
     printed: Printed,
+    /// For agents: what they see has no secrets.
+    redactor: Option<Redactor>,
 }
 
 impl Screen<'_> {
@@ -117,7 +123,11 @@ impl Screen<'_> {
         for (place, readers) in readers.into_iter().enumerate() {
             let number = first + place;
             let items = if self.wanted.is_simple() {
-                self.last_simple(readers, limit)?
+                self.last_simple(number, readers, limit)?
+            } else if self.wanted.is_simple_but_folded() {
+                // Lines fold into fewer: enough of them for all but the most repetitive logs.
+                let items = self.last_simple(number, readers, limit * FOLDED_LINES + 1_000)?;
+                Kept::last(items, limit)
             } else {
                 self.last_of(number, readers, limit)?
             };
@@ -139,8 +149,13 @@ impl Screen<'_> {
         Ok(())
     }
 
-    /// Read from the end: as much as it takes.
-    fn last_simple(&self, readers: Vec<Reader>, limit: usize) -> Result<Vec<Item>, ErrorReply> {
+    /// Read from the end: as much as it takes. A line that continues one that is not shown has its level by itself.
+    fn last_simple(
+        &mut self,
+        number: usize,
+        readers: Vec<Reader>,
+        limit: usize,
+    ) -> Result<Vec<Item>, ErrorReply> {
         let wanted = self.wanted;
         let wants = |line: &LineRef<'_>| {
             wanted.wants_stream(line.stream)
@@ -148,11 +163,17 @@ impl Screen<'_> {
         };
         let runs: std::io::Result<Vec<Vec<Line>>> =
             readers.into_iter().map(|reader| last(reader, limit, wants)).collect();
-        let runs = runs.map_err(|error| super::failed(format!("cannot read a log: {error}")))?;
-        let mut lines = merge(runs);
+        let mut lines = merge(runs.map_err(lost)?);
         let surplus = lines.len().saturating_sub(limit);
-        lines.drain(..surplus);
-        Ok(lines.into_iter().map(|(_, line)| Item::Line { line, level: None, is_context: false }).collect())
+        let mut items = Vec::new();
+        if let Some(pipe) = self.pipes.get_mut(number) {
+            for (_, line) in lines.drain(surplus..) {
+                let line = LineRef { time_us: line.time_us, stream: line.stream, bytes: &line.bytes };
+                pipe.push(wanted, &line, &mut items);
+            }
+            pipe.finish(&mut items);
+        }
+        Ok(items)
     }
 
     /// Lines that are judged by those before them are read from the start.
@@ -162,26 +183,17 @@ impl Screen<'_> {
         readers: Vec<Reader>,
         limit: usize,
     ) -> Result<Vec<Item>, ErrorReply> {
-        let mut kept = std::collections::VecDeque::new();
+        let mut kept = Kept::new(limit);
         let mut items = Vec::new();
         let mut merged = Merged::new(readers, None).map_err(lost)?;
-        let pipe = self.pipes.get_mut(number);
-        let Some(pipe) = pipe else { return Ok(Vec::new()) };
-        let mut keep = |items: &mut Vec<Item>| {
-            for item in items.drain(..) {
-                kept.push_back(item);
-                if kept.len() > limit {
-                    kept.pop_front();
-                }
-            }
-        };
+        let Some(pipe) = self.pipes.get_mut(number) else { return Ok(Vec::new()) };
         while let Some((_, line)) = merged.next_line().map_err(lost)? {
             pipe.push(self.wanted, &line, &mut items);
-            keep(&mut items);
+            items.drain(..).for_each(|item| kept.push(item));
         }
         pipe.finish(&mut items);
-        keep(&mut items);
-        Ok(kept.into())
+        items.drain(..).for_each(|item| kept.push(item));
+        Ok(kept.into_items())
     }
 
     fn all(&mut self, first: usize, readers: Vec<Vec<Reader>>) -> Result<(), ErrorReply> {
@@ -193,7 +205,8 @@ impl Screen<'_> {
                 flat.push(reader);
             }
         }
-        let pattern = self.wanted.pattern.clone().filter(|_| self.wanted.is_simple());
+        let is_alone = self.wanted.is_simple() && !self.wanted.format.shows_level();
+        let pattern = self.wanted.pattern.clone().filter(|_| is_alone);
         let mut merged = Merged::new(flat, pattern).map_err(lost)?;
         let mut items = Vec::new();
         while let Some((log, line)) = merged.next_line().map_err(lost)? {
@@ -213,16 +226,26 @@ impl Screen<'_> {
 
     fn put(&mut self, number: usize, item: &Item) -> Result<(), ErrorReply> {
         let name = self.names.get(number).map_or("", String::as_str);
-        if *self.formatter.format == Format::Array {
-            if let Some(document) = document(item, name) {
-                if self.documents > 0 {
-                    self.text.push(b',');
-                }
-                self.documents += 1;
-                self.text.extend_from_slice(document.to_string().as_bytes());
+        let several = self.names.len() > 1;
+        if let Some(document) = match &mut self.redactor {
+            Some(redactor) if self.wanted.format.is_documents() => {
+                let name = Some(name).filter(|_| several);
+                super::logs_ai::line(item, name, &self.formatter.clock, redactor).map(serde_json::Value::from)
             }
-        } else {
-            self.formatter.write(&mut self.text, item, name, number, self.names.len() > 1);
+            _ if *self.formatter.format == Format::Array => document(item, name),
+            _ => None,
+        } {
+            let is_array = *self.formatter.format == Format::Array;
+            if is_array && self.documents > 0 {
+                self.text.push(b',');
+            }
+            self.documents += 1;
+            self.text.extend_from_slice(document.to_string().as_bytes());
+            if !is_array {
+                self.text.push(b'\n');
+            }
+        } else if self.redactor.is_none() || !self.wanted.format.is_documents() {
+            self.formatter.write(&mut self.text, item, name, number, several);
         }
         if self.text.len() >= WRITE_BYTES { self.flush() } else { Ok(()) }
     }

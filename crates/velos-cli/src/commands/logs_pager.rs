@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use nix::sys::signal::{SigSet, Signal};
 use velos_core::error::ErrorReply;
 
 use crate::output::{Printed, print_bytes};
@@ -86,5 +87,9 @@ fn pager() -> Option<Sink> {
     }
     let mut child = child.spawn().ok()?;
     let input = child.stdin.take();
+    // Ctrl-C is for the pager; when it ends, so do we.
+    let mut interrupt = SigSet::empty();
+    interrupt.add(Signal::SIGINT);
+    interrupt.thread_block().ok()?;
     Some(Sink::Pager { child, input })
 }

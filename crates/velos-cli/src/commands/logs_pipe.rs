@@ -125,3 +125,35 @@ impl Pipe {
         self.fold = None;
     }
 }
+
+/// The last lines, and what belongs to them.
+pub(crate) struct Kept {
+    items: VecDeque<Item>,
+    lines: usize,
+    limit: usize,
+}
+
+impl Kept {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { items: VecDeque::new(), lines: 0, limit }
+    }
+
+    pub(crate) fn push(&mut self, item: Item) {
+        let is_line = |item: &Item| matches!(item, Item::Line { .. });
+        self.lines += usize::from(is_line(&item));
+        self.items.push_back(item);
+        while self.lines > self.limit || self.items.front().is_some_and(|first| !is_line(first)) {
+            self.lines -= usize::from(self.items.pop_front().is_some_and(|first| is_line(&first)));
+        }
+    }
+
+    pub(crate) fn into_items(self) -> Vec<Item> {
+        self.items.into()
+    }
+
+    pub(crate) fn last(items: Vec<Item>, limit: usize) -> Vec<Item> {
+        let mut kept = Self::new(limit);
+        items.into_iter().for_each(|item| kept.push(item));
+        kept.into_items()
+    }
+}

@@ -7,6 +7,7 @@ use velos_core::error::ErrorReply;
 use velos_log_engine::errors::ErrorGroup;
 use velos_log_engine::level::{Classifier, Level};
 use velos_log_engine::query::{LineRef, Reader, Window};
+use velos_log_engine::redact::Redactor;
 use velos_log_engine::summary::{Analyst, Pattern, Period, Plan, Summary, ago, grouped, summarise};
 use velos_log_engine::{Stream, neutralise};
 
@@ -16,7 +17,7 @@ use super::logs_pager::Sink;
 use super::logs_wanted::{Wanted, now_us, period};
 use crate::args::Logs;
 use crate::clock::Clock;
-use crate::output::print_json;
+use crate::output::{print, print_json};
 
 /// Of a summary when none is named.
 pub(crate) const HOUR: (u64, &str) = (3_600_000_000, "last 1h");
@@ -64,6 +65,15 @@ pub(crate) fn show(
         summaries.push(summary);
     }
     let limit = logs.lines.unwrap_or(PATTERNS);
+    if crate::ai::is_wanted() {
+        let mut redactor = Redactor::new();
+        let documents: Vec<Value> = summaries
+            .iter()
+            .map(|summary| super::logs_ai::document(summary, view, limit, &mut redactor))
+            .collect();
+        print(&format!("{}\n", Value::from(documents)))?;
+        return Ok(0);
+    }
     if context.machine || logs.format.as_deref() == Some("json") {
         let documents: Vec<Value> = summaries.iter().map(|summary| document(summary, view, limit)).collect();
         print_json(&documents)?;

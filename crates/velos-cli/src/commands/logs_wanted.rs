@@ -41,7 +41,8 @@ impl Wanted {
             levels: levels
                 .map_err(|reason| super::usage(reason).hint("--level error,warn or --level warn+"))?,
             context: logs.context.unwrap_or(0),
-            is_folded: logs.dedupe,
+            // Agents pay for every line.
+            is_folded: logs.dedupe || crate::ai::is_wanted(),
             limit,
             out: !logs.err,
             err: !logs.out,
@@ -55,7 +56,12 @@ impl Wanted {
 
     /// Whether a line can be judged without those around it.
     pub(crate) fn is_simple(&self) -> bool {
-        self.levels.is_none() && self.context == 0 && !self.is_folded && !self.format.shows_level()
+        self.is_simple_but_folded() && !self.is_folded
+    }
+
+    /// The same, but for lines that are folded into the one before them.
+    pub(crate) fn is_simple_but_folded(&self) -> bool {
+        self.levels.is_none() && self.context == 0
     }
 }
 

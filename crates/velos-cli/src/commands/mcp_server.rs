@@ -172,7 +172,7 @@ mod tests {
     fn what_makes_no_sense_names_the_field() {
         let refused = |app: NewApp| CommandLine.declare(&app).unwrap_err().message;
         let sh = NewApp { command: "sh".into(), ..NewApp::default() };
-        assert!(refused(NewApp { instances: Some(0), ..sh.clone() }).contains("instances"));
+        assert!(refused(NewApp { instances: Some(100_000), ..sh.clone() }).contains("instances"));
         assert!(
             refused(NewApp { max_memory: Some("lots".into()), ..sh.clone() }).contains("max-memory-restart")
         );

@@ -1,15 +1,21 @@
 //! The commands, and what they share.
 
+pub(crate) mod adopt;
+pub(crate) mod ai_keys;
+mod amend;
 pub(crate) mod apply;
+pub(crate) mod attach;
 pub(crate) mod config;
 pub(crate) mod daemon;
 mod declare;
+mod drift;
 pub(crate) mod env;
 pub(crate) mod events;
 pub(crate) mod flush;
 mod from_file;
 pub(crate) mod health;
 pub(crate) mod import;
+mod import_live;
 pub(crate) mod info;
 pub(crate) mod init;
 pub(crate) mod jlist;
@@ -17,6 +23,7 @@ pub(crate) mod kill;
 pub(crate) mod list;
 mod log_sources;
 pub(crate) mod logs;
+mod logs_ai;
 mod logs_format;
 mod logs_lines;
 mod logs_pager;
@@ -24,14 +31,19 @@ mod logs_pipe;
 mod logs_views;
 mod logs_wanted;
 pub(crate) mod mcp_server;
+pub(crate) mod monit;
 pub(crate) mod pid;
 pub(crate) mod ping;
+pub(crate) mod runs;
 pub(crate) mod save;
 pub(crate) mod scale;
 pub(crate) mod select;
+pub(crate) mod send;
+mod settings;
 pub(crate) mod signal;
 pub(crate) mod start;
-mod start_file;
+pub(crate) mod start_file;
+mod unix_peers;
 pub(crate) mod upgrade;
 pub(crate) mod version;
 pub(crate) mod wait;
@@ -51,7 +63,7 @@ use crate::args::{Arguments, Color};
 pub(crate) type Result = std::result::Result<u8, ErrorReply>;
 
 /// What the flags said.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) machine: bool,
     pub(crate) quiet: bool,
@@ -68,10 +80,13 @@ impl Context {
             Color::Never => false,
             Color::Auto => terminal && !plain,
         };
+        if arguments.ai {
+            crate::ai::want();
+        }
         Self {
-            machine: arguments.machine,
+            machine: arguments.machine || arguments.ai,
             quiet: arguments.quiet,
-            colour: !arguments.machine && colour(std::io::stdout().is_terminal()),
+            colour: !arguments.machine && !arguments.ai && colour(std::io::stdout().is_terminal()),
             stderr_colour: colour(std::io::stderr().is_terminal()),
         }
     }
@@ -88,6 +103,16 @@ impl Context {
         }
         Ok(())
     }
+}
+
+/// Where PM2 chooses otherwise, its choice holds: `VELOS_PM2_COMPAT=1`, or we are called by its name.
+pub(crate) fn is_pm2_compatible() -> bool {
+    let wanted = std::env::var_os("VELOS_PM2_COMPAT").is_some_and(|value| !value.is_empty() && value != "0");
+    let called = || {
+        let name = std::env::args_os().next().unwrap_or_default();
+        std::path::Path::new(&name).file_name().is_some_and(|name| name == "pm2")
+    };
+    wanted || called()
 }
 
 /// Talk to a person on stderr, beside the data.

@@ -63,6 +63,20 @@ pub(crate) fn save(context: &super::Context, save: &Save) -> super::Result {
     Ok(0)
 }
 
+/// `cleardump`: there may be none.
+pub(crate) fn clear(context: &super::Context) -> super::Result {
+    let path = file()?;
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(super::failed(format!("cannot remove {}: {error}", path.display())))
+        }
+        _ => {
+            context.say(&format!("[OK] No list is saved in {}\n", path.display()))?;
+            Ok(0)
+        }
+    }
+}
+
 pub(crate) fn resurrect(context: &super::Context) -> super::Result {
     let path = file()?;
     let dump = read(&path)?;

@@ -7,7 +7,7 @@ use velos_core::error::ErrorCode;
 use velos_core::instance::Phase;
 use velos_core::protocol::{Outcome, Outcomes, Targets as Params, method};
 
-use crate::args::Targets;
+use crate::args::{Restart, Targets};
 
 /// Last words of an app that did not start.
 const WORDS_MAX: usize = 10;
@@ -21,6 +21,81 @@ pub(crate) enum Verb {
     Delete,
 }
 
+/// `restart` and `reload`: with flags, what they say holds from now on.
+pub(crate) fn again(context: &super::Context, verb: Verb, restart: &Restart) -> super::Result {
+    if super::start_file::are_files(&restart.targets)? {
+        let (profile, variables) = super::start_file::profile_and_variables(&restart.env)?;
+        let wanted = super::from_file::Wanted {
+            profile,
+            only: &restart.only,
+            variables: &variables,
+            flags: Some(&restart.flags),
+        };
+        return super::start_file::converge(context, &restart.targets, &wanted, verb == Verb::Reload);
+    }
+    if !restart.only.is_empty() {
+        return Err(super::usage("--only chooses apps of a configuration file, and none is given"));
+    }
+    if restart.update_env || !restart.env.is_empty() || restart.flags != crate::args::AppFlags::default() {
+        let mut client = context.daemon()?;
+        change(&mut client, restart)?;
+    }
+    run(context, verb, &Targets { targets: restart.targets.clone() })
+}
+
+/// Put flags and variables into the declarations; what runs goes on until it is started anew.
+pub(crate) fn change(
+    client: &mut velos_client::Client,
+    restart: &Restart,
+) -> Result<(), velos_core::error::ErrorReply> {
+    let here = std::env::current_dir()
+        .map_err(|error| super::failed(format!("cannot tell where we are: {error}")))?;
+    let declared =
+        restart.env.iter().map(|entry| super::declare::variable(entry)).collect::<Result<Vec<_>, _>>()?;
+    let info: velos_core::protocol::InfoReply =
+        client.call(method::INFO, &Params { targets: restart.targets.clone() })?;
+    let mut apps: Vec<velos_core::app::AppSpec> = Vec::new();
+    for instance in info.instances {
+        if apps.iter().any(|app| app.name == instance.spec.name) {
+            continue;
+        }
+        let mut spec = instance.spec;
+        if restart.update_env {
+            renew_environment(&mut spec);
+        }
+        for (key, value) in &declared {
+            spec.env.insert(key.clone(), value.clone());
+            if !spec.env_declared.contains(key) {
+                spec.env_declared.push(key.clone());
+            }
+        }
+        super::amend::amend(&restart.flags, &mut spec, &here)?;
+        apps.push(spec);
+    }
+    let update = velos_core::protocol::Update { apps };
+    let outcomes: Outcomes = client.call(method::UPDATE, &update)?;
+    match outcomes.refused.into_iter().next() {
+        Some(refusal) => Err(refusal.error),
+        None => Ok(()),
+    }
+}
+
+/// The caller's environment takes the place of the one it was started from; what was declared stays.
+fn renew_environment(spec: &mut velos_core::app::AppSpec) {
+    let mut env = super::from_file::callers_environment();
+    env.retain(|key, _| !spec.filter_env.drops(&key.to_text()));
+    for key in &spec.env_declared {
+        if let Some(value) = spec.env.get(key) {
+            env.insert(key.clone(), value.clone());
+        }
+    }
+    let is_python = spec.interpreter.as_deref().is_some_and(|name| name.starts_with("python"));
+    if is_python {
+        env.entry("PYTHONUNBUFFERED".into()).or_insert_with(|| "1".into());
+    }
+    spec.env = env;
+}
+
 pub(crate) fn run(context: &super::Context, verb: Verb, targets: &Targets) -> super::Result {
     let method = match verb {
         Verb::Stop => method::STOP,
@@ -29,9 +104,6 @@ pub(crate) fn run(context: &super::Context, verb: Verb, targets: &Targets) -> su
         Verb::Reset => method::RESET,
         Verb::Delete => method::DELETE,
     };
-    if verb == Verb::Restart && super::start_file::are_files(&targets.targets)? {
-        return super::start_file::converge(context, &targets.targets, &super::from_file::Wanted::default());
-    }
     let mut client = context.daemon()?;
     let targets = super::from_file::expand(context, &mut client, &targets.targets)?;
     let begin = now_us();

@@ -3,13 +3,15 @@
 use std::io::Write;
 
 use velos_client::Client;
+use velos_core::app::AppSpec;
 use velos_core::error::ErrorReply;
 use velos_core::instance::{InstanceId, Phase};
+use velos_core::name::AppName;
 use velos_core::protocol::{ListReply, Outcome, Outcomes, Refusal, Start as Params, Targets, method};
 use velos_core::selector;
 
 use super::{declare, select};
-use crate::args::Start;
+use crate::args::{Restart, Start};
 
 pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
     if start.targets.is_empty() {
@@ -41,13 +43,29 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
     let mut doubts = String::new();
     for target in &start.targets {
         match known_instances(start, &shared, target, &known) {
-            Some(_) if shared.has_options => {
-                return Err(super::usage(format!("{target} is known already, so options do not apply"))
-                    .hint("give its script instead of its name, or delete it first"));
+            Some(_) if start.says_what_it_is() => {
+                return Err(super::usage(format!(
+                    "{target} is known already; it does not become another program"
+                ))
+                .hint("give its script instead of its name, or delete it first"));
+            }
+            Some(ids) if shared.has_options => {
+                let restart = Restart {
+                    targets: ids.iter().map(|id| id.0.to_string()).collect(),
+                    update_env: false,
+                    env: start.env.clone(),
+                    only: Vec::new(),
+                    flags: start.flags.clone(),
+                };
+                select::change(&mut client, &restart)?;
+                merge(&mut outcomes, start_known(&mut client, &ids, &known)?);
             }
             Some(ids) => merge(&mut outcomes, start_known(&mut client, &ids, &known)?),
             None => match declare::declare(start, &shared, target) {
-                Ok((app, doubt)) => {
+                Ok((mut app, doubt)) => {
+                    if start.force {
+                        app.name = free_name(app.name, &known, &apps)?;
+                    }
                     apps.push(app);
                     doubts.extend(doubt.map(|doubt| format!("note: {doubt}\n")));
                 }
@@ -73,6 +91,16 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
         let _ = std::io::stderr().write_all(doubts.as_bytes());
     }
     Ok(code)
+}
+
+/// The name, or `name-1`, `name-2`, ... when others have it.
+fn free_name(name: AppName, known: &ListReply, apps: &[AppSpec]) -> Result<AppName, ErrorReply> {
+    let is_taken = |name: &str| {
+        known.instances.iter().any(|one| one.name == name) || apps.iter().any(|app| app.name.as_str() == name)
+    };
+    let numbered = (1..).map(|number| format!("{}-{number}", name.as_str()));
+    let free = std::iter::once(name.as_str().to_owned()).chain(numbered).find(|name| !is_taken(name));
+    AppName::new(free.unwrap_or_default()).map_err(|error| super::usage(error.to_string()))
 }
 
 fn merge(into: &mut Outcomes, mut more: Outcomes) {

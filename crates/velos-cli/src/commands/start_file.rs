@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use velos_core::error::ErrorReply;
-use velos_core::protocol::{Outcome, Outcomes, Start as Params, Targets, method};
+use velos_core::protocol::{Outcome, Outcomes, Start as Params, Targets, Update, method};
+use velos_core::raw_string::RawString;
 
 use super::apply::plan::{Action, Plan};
 use super::from_file::{self, Wanted};
 use super::{declare, select};
-use crate::args::Start;
+use crate::args::{Restart, Start};
 
 /// Whether these targets are configuration files; some of them only is a mistake.
 pub(crate) fn is_meant(start: &Start) -> Result<bool, ErrorReply> {
@@ -26,24 +27,45 @@ pub(crate) fn are_files(targets: &[String]) -> Result<bool, ErrorReply> {
 }
 
 pub(crate) fn run(context: &super::Context, start: &Start, files: &[String]) -> super::Result {
-    if start.name.is_some() || start.has_options_but_env() {
-        return Err(super::usage("options of an app do not apply to a configuration file")
-            .hint("write them into the file; --env and --only are possible"));
+    if start.name.is_some() || start.says_what_it_is() {
+        return Err(super::usage(
+            "a configuration file says itself what its apps are called, where and how they run",
+        )
+        .hint("write that into the file; --env, --only and the flags of how an app is run are possible"));
     }
+    let (profile, variables) = profile_and_variables(&start.env)?;
+    let wanted = Wanted { profile, only: &start.only, variables: &variables, flags: Some(&start.flags) };
+    converge(context, files, &wanted, false)
+}
+
+/// Name and value.
+type Variable = (RawString, RawString);
+
+/// `--env production` and `--env KEY=VALUE`.
+pub(crate) fn profile_and_variables(env: &[String]) -> Result<(Option<&str>, Vec<Variable>), ErrorReply> {
     let (profiles, variables): (Vec<&String>, Vec<&String>) =
-        start.env.iter().partition(|entry| !entry.contains('='));
-    let variables: Vec<_> =
-        variables.into_iter().map(|entry| declare::variable(entry)).collect::<Result<_, _>>()?;
-    let wanted = Wanted {
-        profile: profiles.last().map(|name| name.as_str()),
-        only: &start.only,
-        variables: &variables,
-    };
-    converge(context, files, &wanted)
+        env.iter().partition(|entry| !entry.contains('='));
+    let variables = variables.into_iter().map(|entry| declare::variable(entry)).collect::<Result<_, _>>()?;
+    Ok((profiles.last().map(|name| name.as_str()), variables))
+}
+
+/// PM2's `startOrRestart` and the like.
+pub(crate) fn only_files(context: &super::Context, restart: &Restart) -> super::Result {
+    if !are_files(&restart.targets)? {
+        return Err(
+            super::usage("startOrRestart takes configuration files").hint("for what is known: velos restart")
+        );
+    }
+    select::again(context, select::Verb::Restart, restart)
 }
 
 /// What runs is restarted, what does not is started, all with the settings of the files.
-pub(crate) fn converge(context: &super::Context, files: &[String], wanted: &Wanted<'_>) -> super::Result {
+pub(crate) fn converge(
+    context: &super::Context,
+    files: &[String],
+    wanted: &Wanted<'_>,
+    is_reload: bool,
+) -> super::Result {
     let mut all = Outcomes::default();
     let mut doubts = Vec::new();
     let begin = select::now_us();
@@ -65,6 +87,13 @@ pub(crate) fn converge(context: &super::Context, files: &[String], wanted: &Want
             match (step.action, step.spec) {
                 // As under PM2: what runs is restarted, also when nothing changed.
                 (Action::Keep | Action::Start, _) if !step.running.is_empty() => restart.extend(step.ids),
+                // A new process first, where what changed allows it.
+                (Action::Change | Action::Update, Some(spec))
+                    if is_reload && step.running.len() == step.ids.len() =>
+                {
+                    answer_to(&mut all, client.call(method::UPDATE, &Update { apps: vec![spec] })?);
+                    restart.extend(step.ids);
+                }
                 (Action::Change | Action::Update, Some(spec)) => {
                     super::apply::stop(client, &step.running)?;
                     apps.push(spec);
@@ -72,16 +101,13 @@ pub(crate) fn converge(context: &super::Context, files: &[String], wanted: &Want
                 (_, spec) => apps.extend(spec),
             }
         }
-        let mut answer = |outcomes: Outcomes| {
-            all.instances.extend(outcomes.instances);
-            all.refused.extend(outcomes.refused);
-        };
         if !restart.is_empty() {
             let targets = restart.iter().map(|id| id.0.to_string()).collect();
-            answer(client.call(method::RESTART, &Targets { targets })?);
+            let method = if is_reload { method::RELOAD } else { method::RESTART };
+            answer_to(&mut all, client.call(method, &Targets { targets })?);
         }
         if !apps.is_empty() {
-            answer(client.call(method::START, &Params { apps, targets: Vec::new() })?);
+            answer_to(&mut all, client.call(method::START, &Params { apps, targets: Vec::new() })?);
         }
     }
     all.instances.sort_by_key(|outcome| outcome.id);
@@ -91,4 +117,9 @@ pub(crate) fn converge(context: &super::Context, files: &[String], wanted: &Want
         doubts.iter().for_each(|doubt| super::note(&format!("note: {doubt}\n")));
     }
     Ok(code)
+}
+
+fn answer_to(all: &mut Outcomes, more: Outcomes) {
+    all.instances.extend(more.instances);
+    all.refused.extend(more.refused);
 }

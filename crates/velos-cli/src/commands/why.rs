@@ -2,7 +2,7 @@
 
 use velos_core::event::What;
 use velos_core::instance::Phase;
-use velos_core::protocol::{Targets as Params, WhyInstance, WhyReply, method};
+use velos_core::protocol::{InstanceSummary, Targets as Params, WhyInstance, WhyReply, method};
 use velos_core::units::short_duration;
 use velos_log_engine::{Stream, neutralise, tail};
 
@@ -21,14 +21,15 @@ pub(crate) fn run(context: &super::Context, targets: &Targets) -> super::Result 
         return Ok(0);
     }
     let clock = Clock::system();
-    let text: Vec<String> = why.instances.iter().map(|one| explain(one, &clock, &last_words(one))).collect();
+    let text: Vec<String> =
+        why.instances.iter().map(|one| explain(one, &clock, &last_words(&one.summary))).collect();
     context.say(&text.join("\n"))?;
     Ok(0)
 }
 
-fn last_words(why: &WhyInstance) -> Vec<String> {
+pub(crate) fn last_words(one: &InstanceSummary) -> Vec<String> {
     // An unreadable log has no words.
-    let lines = tail(why.summary.err_log.as_path(), Stream::Err, WORDS_MAX).unwrap_or_default();
+    let lines = tail(one.err_log.as_path(), Stream::Err, WORDS_MAX).unwrap_or_default();
     lines.iter().map(|line| neutralise(&line.bytes, false)).collect()
 }
 

@@ -140,9 +140,10 @@ fn the_list_in_other_shapes_and_orders() {
 #[test]
 fn what_is_declared_without_effect_is_told() {
     let env = env();
-    let text = "[apps.api]\ncommand = \"exec sleep 1000\"\nhooks = { pre_start = \"true\" }\nlogs = { out = \"NULL\" }\n";
+    let text =
+        "[apps.api]\ncommand = \"exec sleep 1000\"\nlogs = { out = \"NULL\", combined = \"all.log\" }\n";
     std::fs::write(env.work().join("velos.toml"), text).unwrap();
     let output = env.run(&["start", "velos.toml"]).ok();
-    assert!(output.stderr.contains("warning: api: hooks has no effect yet"), "{output:?}");
+    assert!(output.stderr.contains("warning: api: logs.combined has no effect yet"), "{output:?}");
     assert!(!env.out_log("api").exists(), "nothing is stored of a stream that is thrown away");
 }

@@ -25,7 +25,7 @@ fn start_of_a_file() {
     env.file("velos.toml", &file.replace("plain", "changed"), 0o644);
     env.run(&["restart", "velos.toml"]).ok();
     env.wait_log("api", "mode=changed");
-    env.run(&["start", "velos.toml", "-i", "2"]).fails(2, &["do not apply to a configuration file"]);
+    env.run(&["start", "velos.toml", "-i", "2"]).fails(2, &["says itself", "write that into the file"]);
     env.run(&["start", "velos.toml", "other"]).fails(2, &["cannot be mixed"]);
     env.run(&["delete", "velos.toml"]).ok();
     env.run(&["stop", "velos.toml"]).fails(3, &["none of the apps of velos.toml is known"]);

@@ -160,3 +160,24 @@ fn a_torn_table_is_replaced_by_the_older_one() {
     });
     assert_eq!(how, Some((DaemonStart::Crash, 1)));
 }
+
+#[test]
+fn a_critical_app_ends_a_daemon_in_the_foreground_with_its_code() {
+    let env = env();
+    let mut daemon = env
+        .command(&["daemon"])
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("the socket", SOON, || env.home().join("velos.sock").exists());
+    let text = "[apps.beside]\ncommand = \"exec sleep 1000\"\n[apps.main]\ncommand = \"read word; exit 7\"\n\
+                autorestart = false\ncritical = true\n";
+    env.file("velos.toml", text, 0o644);
+    env.run(&["start", "velos.toml"]).ok();
+    let beside = env.pid("beside");
+    env.run_with_input(&["attach", "main"], "go\n");
+    assert_eq!(daemon.wait().unwrap().code(), Some(7));
+    assert!(!velos_testkit::processes::is_alive(beside));
+}

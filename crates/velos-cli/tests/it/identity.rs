@@ -47,8 +47,14 @@ user = { uid = 12345, gid = 23456, groups = [34567], no_new_privileges = true }
 #[test]
 fn what_cannot_be_given_is_refused() {
     let env = env();
-    start(&env, "[apps.api]\ncommand = \"sleep 1000\"\nlimits = { memory_max = \"100M\" }\n")
-        .fails(6, &["cgroup", "max_memory_restart"]);
+    let output = start(&env, "[apps.api]\ncommand = \"sleep 1000\"\nlimits = { memory_max = \"100M\" }\n");
+    if output.code == 0 {
+        let groups = std::fs::read_to_string(format!("/proc/{}/cgroup", env.pid("api"))).unwrap();
+        assert!(groups.contains("/velos/api-0"), "{groups}");
+        return;
+    }
+    eprintln!("skipped: this machine gives the daemon no cgroup v2 with a memory controller");
+    output.fails(6, &["cgroup", "max_memory_restart"]);
     assert!(env.list().is_empty());
 }
 

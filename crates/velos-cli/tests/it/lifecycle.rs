@@ -78,7 +78,9 @@ fn a_crash_loop_backs_off_and_is_given_up() {
     assert_eq!((given_up.restarts, given_up.exit), (3, Some(Exit::Code(7))));
     let list = env.run(&["list"]).ok();
     assert!(
-        list.stdout.contains("! bad is errored: it ended with exit code 7; see `velos why bad`"),
+        list.stdout.contains(
+            "! bad is errored: it ended with exit code 7, saying \"no database\"; see `velos why bad`"
+        ),
         "{}",
         list.stdout
     );

@@ -191,3 +191,69 @@ fn several_apps_merge_by_time() {
     let last = env.run(&["logs", "-n", "1"]).ok();
     assert_eq!(texts(&last.stdout), ["a | three", "b | four"]);
 }
+
+#[test]
+fn following_shows_only_what_is_wanted() {
+    use std::io::{BufRead, BufReader, Write};
+    let env = env();
+    shop(&env);
+    let log = env.home().join("logs/shop-out.log");
+    let mut append = std::fs::OpenOptions::new().append(true).open(&log).unwrap();
+    let follow = |args: &[&str]| {
+        let mut words = vec!["logs", "shop", "--follow"];
+        words.extend(args);
+        let mut child = env.command(&words).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        (child, lines)
+    };
+    let (mut filtered, mut wanted) = follow(&["--grep", "order 5|refund", "--out"]);
+    assert!(wanted.next().unwrap().unwrap().ends_with("INFO order 5 took 11ms"));
+    let (mut levelled, mut warnings) =
+        follow(&["--level", "warn+", "--since", "60m", "--format", "{level} {text}"]);
+    assert_eq!(warnings.next().unwrap().unwrap(), "warn WARN stock is low for item 5");
+    for _ in 0..6 {
+        warnings.next().unwrap().unwrap();
+    }
+    let (mut folded, mut once) = follow(&["--dedupe", "-n", "1", "--out"]);
+    assert!(once.next().unwrap().unwrap().ends_with("INFO order 4 took 15ms"));
+    assert!(once.next().unwrap().unwrap().starts_with("… 1 more like this"));
+    writeln!(append, "INFO tick\nINFO refund 1\nINFO tick\nERROR no stock").unwrap();
+    assert!(wanted.next().unwrap().unwrap().ends_with("INFO refund 1"));
+    assert_eq!(warnings.next().unwrap().unwrap(), "error ERROR no stock");
+    for expected in ["INFO tick", "INFO refund 1", "INFO tick", "ERROR no stock"] {
+        assert!(once.next().unwrap().unwrap().ends_with(expected));
+    }
+    writeln!(append, "{}INFO other", "INFO loop 1\n".repeat(5)).unwrap();
+    assert!(once.next().unwrap().unwrap().ends_with("INFO loop 1"));
+    assert!(once.next().unwrap().unwrap().starts_with("… "));
+    for child in [&mut filtered, &mut levelled, &mut folded] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+#[test]
+fn agents_get_few_tokens_and_no_secrets() {
+    let env = env();
+    shop(&env);
+    write(
+        &env,
+        "key-out.log",
+        1,
+        &[(5, "INFO got AWS key AKIAIOSFODNN7EXAMPLE for user 7"), (4, "ERROR password=hunter22x is wrong")],
+    );
+    let lines: Vec<String> = env.json(&["logs", "key", "--ai"]);
+    assert!(lines[0].contains("INFO got AWS key [REDACTED:aws-key:"), "{lines:?}");
+    assert!(lines[1].contains(" E ERROR password=[REDACTED:"), "{lines:?}");
+    let summaries: Vec<Value> = env.json(&["logs", "shop", "--summary", "--ai"]);
+    assert_eq!(
+        (&summaries[0]["n"], &summaries[0]["hp"], &summaries[0]["er"]),
+        (&"shop".into(), &73.into(), &2.into())
+    );
+    let errors: Vec<Value> = env.json(&["logs", "shop", "--errors", "--ai"]);
+    assert_eq!(errors[0]["top"][0]["x"], 2);
+    let health: Vec<Value> = env.json(&["health", "shop", "--ai"]);
+    assert_eq!(health[0]["hp"], 73);
+    let patterns: Vec<Value> = env.json(&["logs", "shop", "--patterns", "--ai"]);
+    assert_eq!(patterns[0]["top"][0][1], 5);
+}

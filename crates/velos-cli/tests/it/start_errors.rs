@@ -136,7 +136,8 @@ fn errors_for_machines_and_wrong_usage() {
         let document: Value = serde_json::from_str(&output.stderr).unwrap();
         assert_eq!((output.code, &document["error"]["code"]), (2, &Value::from("usage")), "{words:?}");
     }
-    for flags in [["--kill-timeout", "soon"], ["-e", "NOVALUE"], ["--kill-signal", "SIGNOPE"], ["-i", "0"]] {
+    for flags in [["--kill-timeout", "soon"], ["-e", "NOVALUE"], ["--kill-signal", "SIGNOPE"], ["-i", "many"]]
+    {
         assert_eq!(env.try_start("x", &flags, &["sleep"]).code, 2, "{flags:?}");
     }
     assert!(!env.home().join("velos.sock").exists() || env.list().is_empty());

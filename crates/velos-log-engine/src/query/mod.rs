@@ -1,6 +1,6 @@
 //! Reads the lines of an app in order, block by block, over all its segments, as much as a window of time asks for.
 //!
-//! A [`Reader`] gives the whole lines of one log in blocks of up to 512 KiB; where the index is good, a binary search
+//! A [`Reader`] gives the whole lines of one log in blocks of about 256 KiB; where the index is good, a binary search
 //! finds where the window begins. A [`Merged`] puts the lines of several logs in the order of their times. Memory is the
 //! blocks and the index of one segment per log, however long the log is.
 

@@ -17,7 +17,7 @@ use crate::segments::{self, Segment};
 use crate::split::Splitter;
 
 /// How much is read at once.
-pub(super) const BLOCK_BYTES: usize = 512 * 1024;
+pub(super) const BLOCK_BYTES: usize = 256 * 1024;
 /// A line that is longer comes in pieces.
 const LINE_BYTES_MAX: usize = 16 << 20;
 

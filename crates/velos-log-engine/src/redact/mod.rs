@@ -94,6 +94,21 @@ impl Redactor {
         self.searched(line)
     }
 
+    /// Every text in a JSON document, also in keys' values deep inside.
+    pub fn document(&mut self, value: serde_json::Value) -> serde_json::Value {
+        use serde_json::Value;
+        match value {
+            Value::String(text) => {
+                let lines: Vec<_> =
+                    text.split('\n').map(|line| self.line(line.as_bytes()).into_owned()).collect();
+                String::from_utf8_lossy(&lines.join(&b'\n')).into_owned().into()
+            }
+            Value::Array(values) => values.into_iter().map(|value| self.document(value)).collect(),
+            Value::Object(map) => map.into_iter().map(|(key, value)| (key, self.document(value))).collect(),
+            other => other,
+        }
+    }
+
     /// Whole lines, appended to `out`.
     pub fn block(&mut self, block: &[u8], out: &mut Vec<u8>) {
         let mut rest = block;

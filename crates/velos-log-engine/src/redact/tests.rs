@@ -91,3 +91,11 @@ fn private_keys_over_lines_and_blocks() {
     assert!(out.starts_with("before\n[REDACTED:private-key") && out.ends_with(" x\nlast"), "{out}");
     assert_eq!(out.lines().count(), text.lines().count());
 }
+
+#[test]
+fn documents_are_searched_to_their_leaves() {
+    let mut redactor = Redactor::with_salt(1);
+    let document = serde_json::json!({"a": ["x", {"b": "token AKIAIOSFODNN7EXAMPLE1\nplain"}], "c": 1});
+    let text = redactor.document(document).to_string();
+    assert!(!text.contains("AKIA") && text.contains("plain"), "{text}");
+}

@@ -1,6 +1,6 @@
 //! The summary for agents: short keys, at most about 150 tokens.
 //!
-//! `n` name, `p` period, `h` health, `l` lines, `e` errors, `w` warnings, `top` patterns as text, count and trend (`=`
+//! `n` name, `per` period, `hp` health, `ln` lines, `er` errors, `wn` warnings, `top` patterns as text, count and trend (`=`
 //! stable, `+` rising, `-` falling, `*` new, `0` gone), `new` patterns, `an` anomalies, `last` error and how long ago.
 
 use serde_json::{Map, Value, json};
@@ -14,7 +14,7 @@ const TEXT_CHARS: usize = 48;
 const ALL_CHARS: usize = 420;
 
 impl Summary {
-    /// One compact document. Secrets are not hidden here: give it to a [`crate::redact::Redactor`] on its way out.
+    /// One compact document. Secrets in it are not hidden yet: see [`crate::redact::Redactor::document`].
     pub fn ai(&self, now_us: u64) -> Value {
         let mut patterns = 3;
         let mut others = 2;
@@ -35,11 +35,11 @@ impl Summary {
             out.insert(key.to_owned(), value);
         };
         put("n", json!(self.app));
-        put("p", json!(self.period.label.strip_prefix("last ").unwrap_or(&self.period.label)));
-        put("h", json!(self.health.score));
-        put("l", json!(self.lines));
-        put("e", json!(self.errors));
-        put("w", json!(self.warnings));
+        put("per", json!(self.period.label.strip_prefix("last ").unwrap_or(&self.period.label)));
+        put("hp", json!(self.health.score));
+        put("ln", json!(self.lines));
+        put("er", json!(self.errors));
+        put("wn", json!(self.warnings));
         let top: Vec<Value> = self
             .patterns
             .iter()

@@ -343,7 +343,7 @@ impl Log {
     }
 
     fn count(&mut self, text: &[u8], level: Level, time_us: Option<u64>, is_history: bool) {
-        let key = self.miner.add(text);
+        let key = self.miner.add_stripped(text);
         if key >= self.keys.len() {
             self.keys.resize_with(key + 1, KeyCount::default);
         }

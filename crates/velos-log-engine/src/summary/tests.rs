@@ -63,7 +63,7 @@ fn the_sample_of_the_roadmap() {
     assert_eq!(text.lines().last(), Some("Last error: \"ECONNREFUSED 10.0.0.5:5432\" (45min ago)"));
     let ai = summary.ai(NOW).to_string();
     assert!(ai.len() <= 450, "{ai}");
-    assert!(ai.contains(r#""h":92"#) && ai.contains(r#"["Request handled in <N>ms",2847,"="]"#), "{ai}");
+    assert!(ai.contains(r#""hp":92"#) && ai.contains(r#"["Request handled in <N>ms",2847,"="]"#), "{ai}");
     assert_eq!(serde_json::to_value(&summary).unwrap()["health"]["score"], 92);
 }
 

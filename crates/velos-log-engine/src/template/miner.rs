@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::header::Header;
+use super::skeleton::{Remembered, skeleton};
 use super::{key, mask, merge};
 
 /// Keys per source; what comes beyond goes to one shared entry.
@@ -49,6 +50,7 @@ pub struct Miner {
     keys: Vec<Vec<u8>>,
     folded: u64,
     buffer: Vec<u8>,
+    remembered: Remembered,
 }
 
 impl Miner {
@@ -71,12 +73,29 @@ impl Miner {
 
     /// The number of the key of a line, from 0 in order of appearance.
     pub fn add(&mut self, line: &[u8]) -> usize {
-        let line = crate::ansi::strip(line);
+        self.add_stripped(&crate::ansi::strip(line))
+    }
+
+    /// The same, of a line without escape sequences.
+    pub(crate) fn add_stripped(&mut self, line: &[u8]) -> usize {
+        let skeleton = skeleton(line);
+        if let Some(number) = self.remembered.get(skeleton) {
+            return number;
+        }
+        let number = self.masked(line);
+        // The table being full is counted for each line.
+        if number < KEYS_MAX {
+            self.remembered.put(skeleton, number);
+        }
+        number
+    }
+
+    fn masked(&mut self, line: &[u8]) -> usize {
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.clear();
-        let message = match crate::json::message(&line).or_else(|| crate::json::logfmt_message(&line)) {
+        let message = match crate::json::message(line).or_else(|| crate::json::logfmt_message(line)) {
             Some(message) => message,
-            None => line.get(self.header.skip(&line)..).unwrap_or_default(),
+            None => line.get(self.header.skip(line)..).unwrap_or_default(),
         };
         mask::mask(message, &mut buffer);
         let number = self.number(&buffer);

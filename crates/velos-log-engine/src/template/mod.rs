@@ -13,6 +13,7 @@ mod mask;
 mod merge;
 mod miner;
 mod shape;
+mod skeleton;
 mod value;
 
 pub use header::Header;

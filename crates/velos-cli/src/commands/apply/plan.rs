@@ -186,6 +186,7 @@ mod tests {
             processes: None,
             threads: None,
             next_run_ms: None,
+            input: "/run/api-0.in".into(),
             captured_bytes: 0,
         }
     }

@@ -1,0 +1,193 @@
+//! Flags of how an app is run, the user's defaults, and what PM2's users type.
+
+use velos_core::instance::Phase;
+use velos_core::protocol::InstanceInfo;
+use velos_testkit::TestEnv;
+
+use crate::env;
+
+fn info(env: &TestEnv, name: &str) -> InstanceInfo {
+    env.json::<Vec<InstanceInfo>>(&["info", name]).swap_remove(0)
+}
+
+#[test]
+fn what_a_restart_says_holds_from_then_on() {
+    let env = env();
+    env.start("api", &["-e", "KEPT=1"], &["sleep"]);
+    env.run(&[
+        "restart",
+        "api",
+        "--max-memory-restart",
+        "900M",
+        "--cron",
+        "0 3 * * *",
+        "-k",
+        "5s",
+        "-e",
+        "MORE=2",
+    ])
+    .ok();
+    let spec = info(&env, "api").spec;
+    assert_eq!(spec.restart.max_memory_bytes, Some(900 << 20));
+    assert_eq!(spec.stop.kill_timeout_ms, 5_000);
+    assert!(spec.restart.cron.is_some());
+    let names: Vec<String> = spec.env_declared.iter().map(|key| key.to_text()).collect();
+    assert_eq!(names, ["KEPT", "MORE"]);
+    env.run(&["restart", "api", "--cron-restart", "0", "--max-memory-restart", "null"]).ok();
+    let spec = info(&env, "api").spec;
+    assert_eq!((spec.restart.max_memory_bytes, spec.restart.cron), (None, None));
+    assert_eq!(spec.stop.kill_timeout_ms, 5_000, "what is not said stays");
+    env.run(&["restart", "api", "--max-memory-restart", "12X"]).fails(2, &["12X"]);
+    // As under PM2, a stopped app takes options with its start.
+    env.run(&["stop", "api"]).ok();
+    env.run(&["start", "api", "--max-restarts", "3"]).ok();
+    assert_eq!(info(&env, "api").spec.restart.max_restarts, 3);
+    env.run(&["start", "api", "--cwd", "/"]).fails(2, &["known already"]);
+}
+
+#[test]
+fn the_environment_of_the_terminal_is_taken_when_asked_for() {
+    let env = env();
+    let mut start = env.command(&["start", "sleep 1000", "--name", "api", "-e", "DECLARED=1"]);
+    start.env("FROM_TERMINAL", "old").env("GONE", "x");
+    velos_testkit::run(start).ok();
+    let shown = || env.run(&["env", "api"]).ok().stdout;
+    let restart = |flags: &[&str]| {
+        let mut command = env.command(&[&["restart", "api"], flags].concat());
+        command.env("FROM_TERMINAL", "new");
+        velos_testkit::run(command).ok();
+    };
+    restart(&[]);
+    assert!(shown().contains("FROM_TERMINAL=old"), "{}", shown());
+    restart(&["--update-env"]);
+    let text = shown();
+    assert!(
+        text.contains("FROM_TERMINAL=new") && text.contains("DECLARED=1") && !text.contains("GONE"),
+        "{text}"
+    );
+}
+
+#[test]
+fn defaults_of_the_user_hold_for_scripts_and_files() {
+    let env = env();
+    env.run(&["config", "get", "kill_timeout"]).fails(1, &["kill_timeout is not set"]);
+    env.run(&["config", "set", "kill_timeout", "7s"]).ok();
+    env.run(&["config", "set", "logs.keep", "3"]).ok();
+    assert_eq!(env.run(&["config", "get", "kill_timeout"]).ok().stdout, "7s\n");
+    env.run(&["config", "set", "kil_timeout", "7s"]).fails(2, &["kil_timeout", "kill_timeout"]);
+    env.run(&["config", "set", "max_restarts", "many"]).fails(2, &["max_restarts"]);
+    env.start("api", &[], &["sleep"]);
+    let spec = info(&env, "api").spec;
+    assert_eq!((spec.stop.kill_timeout_ms, spec.logs.keep), (7_000, 3));
+    env.file("velos.toml", "[apps.web]\ncommand = \"exec sleep 1000\"\nlogs = { keep = 5 }\n", 0o644);
+    env.run(&["start", "velos.toml"]).ok();
+    let spec = info(&env, "web").spec;
+    assert_eq!((spec.stop.kill_timeout_ms, spec.logs.keep), (7_000, 5), "the file is nearer");
+    env.run(&["config", "unset", "kill_timeout"]).ok();
+    env.start("later", &[], &["sleep"]);
+    assert_eq!(info(&env, "later").spec.stop.kill_timeout_ms, 1_600);
+}
+
+#[test]
+fn variables_and_pm2_choose_the_signal() {
+    let env = env();
+    let signal = |name: &str, variables: &[(&str, &str)]| {
+        let mut command = env.command(&["start", "sleep 1000", "--name", name]);
+        command.envs(variables.iter().copied());
+        velos_testkit::run(command).ok();
+        let stop = info(&env, name).spec.stop;
+        (stop.kill_signal.0, stop.kill_timeout_ms)
+    };
+    assert_eq!(signal("a", &[]), (15, 1_600));
+    assert_eq!(signal("b", &[("VELOS_PM2_COMPAT", "1")]), (2, 1_600));
+    assert_eq!(signal("c", &[("VELOS_KILL_SIGNAL", "SIGQUIT"), ("VELOS_KILL_TIMEOUT", "9000")]), (3, 9_000));
+    let mut command = env.command(&["start", "sleep 1000", "--name", "d", "-e", "err.log"]);
+    command.env("VELOS_PM2_COMPAT", "1");
+    velos_testkit::run(command).ok();
+    assert!(info(&env, "d").spec.logs.err.unwrap().to_text().ends_with("/err.log"));
+}
+
+#[test]
+fn what_pm2_users_type() {
+    let env = env();
+    env.file(
+        "ecosystem.config.js",
+        "module.exports = { apps: [{ name: 'web', script: 'sleep', args: '1000' }] }\n",
+        0o644,
+    );
+    env.run(&["startOrRestart", "ecosystem.config.js"]).ok();
+    env.run(&["startOrGracefulReload", "ecosystem.config.js", "--env", "production"]).ok();
+    env.run(&["startOrReload", "web"]).fails(2, &["takes configuration files"]);
+    env.run(&["start", "sleep 1000", "--name", "x", "--no-vizion", "--no-pmx", "--source-map-support"]).ok();
+    env.run(&["start", "sleep 1000", "--name", "x", "-f"]).ok();
+    let names: Vec<String> = env.list().into_iter().map(|one| one.name).collect();
+    assert_eq!(names, ["web", "x", "x-1"]);
+    env.run(&["save"]).ok();
+    env.run(&["cleardump"]).ok();
+    env.run(&["resurrect"]).fails(1, &["dump.json"]);
+    let mini = env.run(&["list", "-m"]).ok().stdout;
+    assert!(mini.starts_with("0 web online "), "{mini}");
+    env.run(&["start", "sleep 1000", "--name", "many", "-i", "max"]).ok();
+    let cores = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(env.list().into_iter().filter(|one| one.name == "many").count(), cores);
+}
+
+#[test]
+fn a_changed_file_is_noticed_in_the_list() {
+    let env = env();
+    let text = "[apps.web]\ncommand = \"exec sleep 1000\"\n[apps.other]\ncommand = \"exec sleep 1000\"\n";
+    env.file("velos.toml", text, 0o644);
+    env.run(&["start", "velos.toml"]).ok();
+    let list = || env.run(&["list"]).ok().stdout;
+    assert!(!list().contains("says something else"), "{}", list());
+    env.file("velos.toml", &text.replace("[apps.other]", "max_restarts = 3\n[apps.other]"), 0o644);
+    let seen = list();
+    assert!(
+        seen.contains("! the file of web says something else by now; see `velos apply --dry-run`"),
+        "{seen}"
+    );
+    assert!(!seen.contains("file of other"), "{seen}");
+    env.run(&["apply", "--yes"]).ok();
+    assert!(!list().contains("says something else"), "{}", list());
+}
+
+#[test]
+fn an_upgrade_of_the_interpreter_is_seen() {
+    let env = env();
+    let interpreter = |folder: &str, word: &str| {
+        env.file(&format!("{folder}/fakenode"), &format!("#!/bin/sh\necho {word}\nexec sleep 1000\n"), 0o755);
+    };
+    for folder in ["first", "second"] {
+        std::fs::create_dir_all(env.work().join(folder)).unwrap();
+    }
+    interpreter("second", "old");
+    env.file("app.js", "", 0o644);
+    let mut start = env.command(&["start", "app.js", "--interpreter", "fakenode"]);
+    let path = std::env::var("PATH").unwrap();
+    let work = env.work().display().to_string();
+    start.env("PATH", format!("{work}/first:{work}/second:{path}"));
+    velos_testkit::run(start).ok();
+    env.wait_log("app", "old\n");
+    interpreter("first", "new");
+    env.run(&["restart", "app"]).ok();
+    env.wait_log("app", "new\n");
+}
+
+#[test]
+fn few_tokens_for_agents() {
+    let env = env();
+    env.start("api", &[], &["sleep"]);
+    let list: serde_json::Value = serde_json::from_str(&env.run(&["list", "--ai"]).ok().stdout).unwrap();
+    assert_eq!((&list[0]["n"], &list[0]["s"]), (&"api".into(), &"on".into()));
+    assert!(list[0]["m"].is_string() && list[0]["c"].is_number(), "{list}");
+    let stopped = env.run(&["stop", "api", "--ai"]).ok().stdout;
+    assert_eq!(
+        stopped,
+        "{\"is\":[{\"id\":0,\"n\":\"api\",\"s\":\"off\",\"x\":-15,\"err_log\":\"PATH\"}]}\n"
+            .replace("PATH", &env.err_log("api").to_string_lossy())
+    );
+    let error: serde_json::Value = serde_json::from_str(&env.run(&["info", "apj", "--ai"]).stderr).unwrap();
+    assert_eq!(error["error"]["code"], "not_found");
+    assert!(env.run(&["ai-keys"]).ok().stdout.contains("memory of all its processes"));
+    assert_eq!(env.instance("api").phase, Phase::Stopped);
+}

@@ -1,0 +1,369 @@
+//! Processes that somebody else started: they are watched from now on, and what they print is read from the descriptors
+//! of whoever read it before.
+//!
+//! Such a descriptor may be a socket, which a capture cannot look into, so its bytes are passed on into the FIFO of the
+//! instance. The next run of the app writes into the FIFO itself.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use velos_core::error::{ErrorCode, ErrorReply};
+use velos_core::event::What;
+use velos_core::instance::{InstanceId, ProcessIdentity, Token};
+use velos_core::protocol::{AdoptParams, AdoptProcess, HeldDescriptor};
+use velos_supervisor::{Command, Input, Running};
+
+use crate::control::Control;
+use crate::link::Packet;
+use crate::processes;
+
+/// Tags from here on are passages.
+pub(crate) const FIRST_TAG: u32 = 1 << 28;
+/// A FIFO that is full, or not there yet, is tried again after this, ns.
+const AGAIN_NS: u64 = 2_000_000;
+/// Bytes of one read, and reads before others have their turn.
+const BLOCK: usize = 64 * 1024;
+const TURNS: usize = 4;
+
+/// Descriptors that came with an `adopt` and wait for the supervisor's word, by process; and the passages in use.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    waiting: BTreeMap<i32, Descriptors>,
+    passages: BTreeMap<u32, Passage>,
+    /// Kept open so that nobody reads the end of its input.
+    inputs: BTreeMap<Token, OwnedFd>,
+    newest: u32,
+}
+
+#[derive(Debug, Default)]
+struct Descriptors {
+    input: Option<OwnedFd>,
+    out: Option<OwnedFd>,
+    err: Option<OwnedFd>,
+    channel: Option<OwnedFd>,
+}
+
+/// From a descriptor to a FIFO.
+#[derive(Debug)]
+struct Passage {
+    token: Token,
+    /// `out` or `err`.
+    stream: &'static str,
+    source: File,
+    fifo: PathBuf,
+    sink: Option<File>,
+    /// Read and not passed on.
+    pending: Vec<u8>,
+    /// Whether the loop tells when there is more.
+    is_watched: bool,
+    is_open: bool,
+}
+
+impl Taken {
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        let waits = |passage: &Passage| !passage.pending.is_empty();
+        self.passages.values().any(waits).then(|| velos_ffi::now_ns() + AGAIN_NS)
+    }
+}
+
+impl Control {
+    /// Take all descriptors first: an app is taken over whole or not at all.
+    pub(crate) fn begin_adopt(
+        &mut self,
+        client: u64,
+        id: u32,
+        params: AdoptParams,
+    ) -> Result<(), ErrorReply> {
+        let name = params.app.name.as_str().to_owned();
+        if params.processes.is_empty() || params.app.instances as usize != params.processes.len() {
+            let text = format!(
+                "app \"{name}\" has {} instances, and {} processes are given",
+                params.app.instances,
+                params.processes.len()
+            );
+            return Err(ErrorReply::new(ErrorCode::Usage, text));
+        }
+        let mut running = Vec::new();
+        let mut taken = BTreeMap::new();
+        for process in &params.processes {
+            running.push(look_at(process.pid)?);
+            taken.insert(process.pid, descriptors_of(process)?);
+        }
+        self.taken.waiting.extend(taken);
+        self.command(client, id, Command::TakeOver { app: Box::new(params.app), processes: running });
+        Ok(())
+    }
+
+    /// The supervisor wants it.
+    pub(crate) fn adopt_running(&mut self, token: Token, id: InstanceId) {
+        let Some(identity) = self.supervisor.instance(id).and_then(|one| one.identity) else { return };
+        let taken = self.taken.waiting.remove(&identity.pid).unwrap_or_default();
+        self.open_capture(id, Vec::new());
+        let capture = self.captures.get(&id).map(|capture| capture.token);
+        if let Err(errno) = self.reactor.adopt(token.0, identity.pid, identity.start_ticks, capture) {
+            self.note(
+                Some(id),
+                What::Note { text: format!("process {} cannot be watched: {errno}", identity.pid) },
+            );
+            let exit = velos_core::instance::Exit::Unknown;
+            return self.inputs.push(Input::Exited { token, exit, leftovers: false, used: None });
+        }
+        for (stream, fd) in [("out", taken.out), ("err", taken.err)] {
+            if let Some(fd) = fd {
+                self.tell_guardian(&Packet::Hold(passage_name(token, stream)), Some(fd.as_raw_fd()));
+                self.open_passage(token, id, stream, fd);
+            }
+        }
+        if let Some(fd) = taken.input {
+            self.tell_guardian(&Packet::Hold(passage_name(token, "in")), Some(fd.as_raw_fd()));
+            self.taken.inputs.insert(token, fd);
+        }
+        if let Some(fd) = taken.channel {
+            self.keep_channel(token, UnixStream::from(fd));
+        }
+    }
+
+    /// Of a run that was taken over from a former daemon: what the guardian kept.
+    pub(crate) fn open_passages_again(&mut self, id: InstanceId, token: Token) {
+        if let Some(fd) = self.handover.fifos.remove(&passage_name(token, "in")) {
+            self.taken.inputs.insert(token, fd);
+        }
+        for stream in ["out", "err"] {
+            if let Some(fd) = self.handover.fifos.remove(&passage_name(token, stream)) {
+                self.open_passage(token, id, stream, fd);
+            }
+        }
+    }
+
+    fn open_passage(&mut self, token: Token, id: InstanceId, stream: &'static str, fd: OwnedFd) {
+        let Some(paths) = self.capture_paths(id) else { return };
+        let fifo = if stream == "out" { paths.out_fifo } else { paths.err_fifo };
+        // Shared with whoever had it before, who is about to end.
+        let flags = fcntl(&fd, FcntlArg::F_GETFL).map_or(OFlag::empty(), OFlag::from_bits_truncate);
+        if fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).is_err() {
+            return;
+        }
+        self.taken.newest = self.taken.newest.wrapping_add(1) & 0x00ff_ffff;
+        let tag = FIRST_TAG + self.taken.newest;
+        let is_watched = self.reactor.fd_watch(fd.as_raw_fd(), tag).is_ok();
+        let passage = Passage {
+            token,
+            stream,
+            source: File::from(fd),
+            fifo,
+            sink: None,
+            pending: Vec::new(),
+            is_watched,
+            is_open: true,
+        };
+        self.taken.passages.insert(tag, passage);
+    }
+
+    /// There is something to pass on.
+    pub(crate) fn pass_on(&mut self, tag: u32) {
+        let Some(passage) = self.taken.passages.get_mut(&tag) else { return };
+        passage.work();
+        let wants_watch = passage.pending.is_empty() && passage.is_open;
+        let fd = passage.source.as_raw_fd();
+        if passage.is_watched && !wants_watch {
+            passage.is_watched = false;
+            self.reactor.fd_forget(fd);
+        } else if !passage.is_watched && wants_watch {
+            passage.is_watched = self.reactor.fd_watch(fd, tag).is_ok();
+        }
+        if !passage.is_open && passage.pending.is_empty() {
+            self.close_passage(tag);
+        }
+    }
+
+    /// Go on where a FIFO was full.
+    pub(crate) fn pass_on_all(&mut self) {
+        let waits =
+            |passage: &&u32| self.taken.passages.get(passage).is_some_and(|one| !one.pending.is_empty());
+        let tags: Vec<u32> = self.taken.passages.keys().filter(waits).copied().collect();
+        for tag in tags {
+            self.pass_on(tag);
+        }
+    }
+
+    /// The run is over: its last words, then nothing more. What it left behind may write on.
+    pub(crate) fn close_passages(&mut self, token: Token) {
+        let ours = |(_, passage): &(&u32, &Passage)| passage.token == token;
+        let tags: Vec<u32> = self.taken.passages.iter().filter(ours).map(|(tag, _)| *tag).collect();
+        for tag in tags {
+            self.pass_on(tag);
+        }
+        if self.taken.inputs.remove(&token).is_some() {
+            self.tell_guardian(&Packet::Release(passage_name(token, "in")), None);
+        }
+    }
+
+    fn close_passage(&mut self, tag: u32) {
+        let Some(passage) = self.taken.passages.remove(&tag) else { return };
+        if passage.is_watched {
+            self.reactor.fd_forget(passage.source.as_raw_fd());
+        }
+        self.tell_guardian(&Packet::Release(passage_name(passage.token, passage.stream)), None);
+    }
+
+    /// By name, for an executed successor.
+    pub(crate) fn all_passages(&self) -> Vec<(String, RawFd)> {
+        let passages = self.taken.passages.values();
+        let passages = passages.map(|one| (passage_name(one.token, one.stream), one.source.as_raw_fd()));
+        let inputs = self.taken.inputs.iter().map(|(token, fd)| (passage_name(*token, "in"), fd.as_raw_fd()));
+        passages.chain(inputs).collect()
+    }
+}
+
+impl Passage {
+    fn work(&mut self) {
+        let mut buffer = vec![0; BLOCK];
+        for _ in 0..TURNS {
+            if !self.write_out() {
+                return;
+            }
+            match self.source.read(&mut buffer) {
+                Ok(0) => {
+                    self.is_open = false;
+                    return;
+                }
+                Ok(n) => self.pending.extend_from_slice(buffer.get(..n).unwrap_or_default()),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(_) => {
+                    self.is_open = false;
+                    return;
+                }
+            }
+        }
+        self.write_out();
+    }
+
+    /// Whether nothing is left to write.
+    fn write_out(&mut self) -> bool {
+        while !self.pending.is_empty() {
+            let sink = match &mut self.sink {
+                Some(sink) => sink,
+                None => {
+                    // The writer thread makes it; a write-only end before that is refused.
+                    let opened = File::options()
+                        .write(true)
+                        .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_CLOEXEC)
+                        .open(&self.fifo);
+                    let Ok(opened) = opened else { return false };
+                    self.sink.insert(opened)
+                }
+            };
+            match sink.write(&self.pending) {
+                Ok(n) => drop(self.pending.drain(..n)),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,
+                Err(_) => {
+                    // Nobody reads the FIFO any more.
+                    self.sink = None;
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
+
+fn passage_name(token: Token, stream: &str) -> String {
+    format!("taken-{}.{stream}", token.0)
+}
+
+fn look_at(pid: i32) -> Result<Running, ErrorReply> {
+    let gone = || ErrorReply::new(ErrorCode::NotFound, format!("there is no process {pid}"));
+    if pid == std::process::id() as i32 || pid <= 1 {
+        return Err(ErrorReply::new(ErrorCode::Usage, format!("process {pid} cannot be taken over")));
+    }
+    let start_ticks = processes::start_ticks(pid).ok_or_else(gone)?;
+    // Since boot, which CLOCK_MONOTONIC counts too while the machine does not sleep.
+    let per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
+    let per_tick = 1_000_000_000 / u64::try_from(per_second).unwrap_or(100).max(1);
+    let started_mono_ns = start_ticks.saturating_mul(per_tick).min(velos_ffi::now_ns());
+    Ok(Running { identity: ProcessIdentity { pid, start_ticks }, started_mono_ns })
+}
+
+fn descriptors_of(process: &AdoptProcess) -> Result<Descriptors, ErrorReply> {
+    let take = |held: Option<HeldDescriptor>| {
+        let Some(held) = held else { return Ok(None) };
+        velos_ffi::process::descriptor_of(held.pid, held.fd).map(Some).map_err(|error| {
+            let text = format!("descriptor {} of process {} cannot be had: {error}", held.fd, held.pid);
+            ErrorReply::new(ErrorCode::Refused, text)
+                .hint("the daemon must be of the same user, and the kernel must allow tracing (kernel.yama.ptrace_scope)")
+        })
+    };
+    Ok(Descriptors {
+        input: take(process.input)?,
+        out: take(process.out)?,
+        err: take(process.err)?,
+        channel: take(process.channel)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_lost_while_the_fifo_is_full() {
+        let folder = std::env::temp_dir().join(format!("velos-taken-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let fifo = folder.join("x.out");
+        let (mut app, ours) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let mut passage = Passage {
+            token: Token(1),
+            stream: "out",
+            source: File::from(OwnedFd::from(ours)),
+            fifo: fifo.clone(),
+            sink: None,
+            pending: Vec::new(),
+            is_watched: false,
+            is_open: true,
+        };
+        app.write_all(b"before there is a FIFO\n").unwrap();
+        passage.work();
+        assert!(!passage.pending.is_empty());
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut reader = File::options().read(true).write(true).open(&fifo).unwrap();
+        let sent: Vec<u8> = (0..200_000u32).map(|n| b'a' + (n % 26) as u8).collect();
+        let writer = std::thread::spawn({
+            let sent = sent.clone();
+            move || app.write_all(&sent).unwrap()
+        });
+        let mut expected = b"before there is a FIFO\n".to_vec();
+        expected.extend(&sent);
+        let mut got = Vec::new();
+        while got.len() < expected.len() {
+            passage.work();
+            let mut buffer = vec![0; 4096];
+            if nix::poll::poll(
+                &mut [nix::poll::PollFd::new(
+                    std::os::fd::AsFd::as_fd(&reader),
+                    nix::poll::PollFlags::POLLIN,
+                )],
+                1u8,
+            )
+            .unwrap()
+                > 0
+            {
+                let n = reader.read(&mut buffer).unwrap();
+                got.extend_from_slice(&buffer[..n]);
+            }
+        }
+        assert!(got == expected);
+        writer.join().unwrap();
+        passage.work();
+        assert!(!passage.is_open, "the other end is gone");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

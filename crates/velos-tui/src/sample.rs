@@ -1,0 +1,182 @@
+//! Processes, lines and events for tests.
+
+use velos_core::app::AppSpec;
+use velos_core::instance::{Exit, Goal, InstanceId, Phase, SpawnFailure, SpawnStage};
+use velos_core::name::AppName;
+use velos_core::protocol::{HelloReply, InstanceInfo, InstanceSummary};
+use velos_log_engine::level::classify;
+
+use crate::Clock;
+use crate::logs::LogLine;
+use crate::model::{Look, Model};
+use crate::msg::{EventLine, Host, Msg};
+use crate::update::update;
+
+/// 2026-03-01 10:05:03 UTC.
+pub(crate) const NOW_MS: i64 = 1_772_359_503_000;
+
+fn online(id: u32, name: &str, slot: u32) -> InstanceSummary {
+    InstanceSummary {
+        id: InstanceId(id),
+        name: name.into(),
+        namespace: "default".into(),
+        slot,
+        phase: Phase::Online,
+        goal: Goal::Up,
+        pid: Some(12_345),
+        uptime_ms: Some(7_500_000),
+        restarts: 2,
+        cpu_centipercent: Some(210),
+        rss_bytes: Some(47_290_778),
+        user: "alice".into(),
+        mode: velos_core::app::ExecMode::Fork,
+        watching: false,
+        declared_in: None,
+        declared_ms: None,
+        script: "/srv/api/server.js".into(),
+        exit: None,
+        spawn_failure: None,
+        next_try_ms: None,
+        waits_for: None,
+        healthy: None,
+        dropped_lines: 0,
+        log_errno: None,
+        out_log: "/logs/x-out.log".into(),
+        err_log: "/logs/x-error.log".into(),
+    }
+}
+
+fn without_process(one: InstanceSummary, phase: Phase) -> InstanceSummary {
+    InstanceSummary { phase, pid: None, uptime_ms: None, cpu_centipercent: None, rss_bytes: None, ..one }
+}
+
+/// One of each state that looks different.
+pub(crate) fn instances() -> Vec<InstanceSummary> {
+    vec![
+        online(0, "api", 0),
+        InstanceSummary {
+            uptime_ms: Some(999),
+            rss_bytes: Some(812),
+            healthy: Some(true),
+            ..online(1, "api", 1)
+        },
+        InstanceSummary {
+            goal: Goal::Down,
+            namespace: "jobs".into(),
+            ..without_process(online(2, "日本語", 0), Phase::Stopped)
+        },
+        InstanceSummary {
+            exit: Some(Exit::Code(1)),
+            restarts: 9,
+            next_try_ms: Some(NOW_MS + 400),
+            ..without_process(online(3, "worker", 0), Phase::Backoff)
+        },
+        InstanceSummary {
+            spawn_failure: Some(SpawnFailure { stage: SpawnStage::Exec, errno: 2 }),
+            ..without_process(online(4, "broken", 0), Phase::Errored)
+        },
+        InstanceSummary { dropped_lines: 12, cpu_centipercent: Some(9_870), ..online(5, "chatty", 0) },
+    ]
+}
+
+/// What a daemon says of itself.
+pub(crate) fn hello() -> HelloReply {
+    HelloReply {
+        version: 1,
+        product: "0.1.0".into(),
+        core_abi: 1,
+        pid: 100,
+        guardian_pid: 99,
+        uptime_ms: 7_500_000,
+        rss_bytes: 1_249_280,
+        executable: "/usr/bin/velos".into(),
+    }
+}
+
+/// The whole of an instance, with a secret that was hidden.
+pub(crate) fn info(id: u32) -> InstanceInfo {
+    let variable = |(key, value): (&str, &str)| (key.into(), value.into());
+    let spec = AppSpec {
+        script: "/srv/api/server.js".into(),
+        interpreter: Some("node".into()),
+        argv: ["/usr/bin/node", "/srv/api/server.js", "--port", "3000"].map(Into::into).to_vec(),
+        args: ["--port", "3000"].map(Into::into).to_vec(),
+        cwd: "/srv/api".into(),
+        env: [("HOME", "/home/alice"), ("API_TOKEN", "***"), ("PORT", "3000")].map(variable).into(),
+        env_declared: ["API_TOKEN", "PORT"].map(Into::into).to_vec(),
+        ..AppSpec::new(AppName::new("api").unwrap(), "/usr/bin/node")
+    };
+    let summary = instances().swap_remove(id as usize);
+    InstanceInfo {
+        summary,
+        spec,
+        created_ms: NOW_MS - 86_400_000,
+        unstable: 0,
+        processes: Some(2),
+        threads: Some(12),
+        next_run_ms: None,
+        input: "/home/me/.velos/run/api-0.in".into(),
+        captured_bytes: 5_000_000,
+    }
+}
+
+/// A log with all levels.
+pub(crate) fn log_lines() -> Vec<LogLine> {
+    let texts = [
+        "INFO  server listens on 3000",
+        "DEBUG cache warm after 12 ms",
+        "INFO  GET /users 200 in 3 ms, a line that is longer than the terminal is wide, so that it has to be cut or \
+         wrapped somewhere",
+        "WARN  slow query: 812 ms",
+        "ERROR cannot reach db at 10.0.0.1: connection refused",
+        "    at connect (/srv/api/db.js:10:5)",
+        "INFO  retry in 500 ms",
+        "FATAL out of memory",
+    ];
+    let line = |(n, text): (usize, &&str)| LogLine {
+        time_us: Some(NOW_MS as u64 * 1_000 + n as u64 * 1_000_000),
+        is_err: (4..6).contains(&n),
+        level: classify(text.as_bytes()).level,
+        text: (*text).to_owned(),
+    };
+    texts.iter().enumerate().map(line).collect()
+}
+
+/// Some things that happened.
+pub(crate) fn events() -> Vec<EventLine> {
+    let event = |sequence: u64, instance: u32, text: &str, is_bad| EventLine {
+        sequence,
+        at_ms: NOW_MS + sequence as i64 * 1_000,
+        instance: Some(InstanceId(instance)),
+        text: Some(text.to_owned()),
+        phase: None,
+        is_bad,
+    };
+    vec![
+        event(1, 0, "api: added", false),
+        event(2, 0, "api: launching -> online: it says that it is ready (PID 12345)", false),
+        event(3, 3, "worker: online -> waiting restart: it ended with exit code 1 after 12 ms", true),
+    ]
+}
+
+/// With everything there is.
+pub(crate) fn model(width: u16, height: u16) -> Model {
+    let look = Look { colour: true, unicode: true };
+    let mut model = Model::new((width, height), look, Clock::utc(), NOW_MS);
+    let host = Host { cpu_percent: 37.5, used_bytes: 3 << 30, total_bytes: 8 << 30, processors: 4 };
+    update(&mut model, Msg::Here(Box::new(hello())));
+    for n in 0..40 {
+        let mut instances = instances();
+        for one in instances.iter_mut().filter(|one| one.pid.is_some()) {
+            one.cpu_centipercent = Some(n * n * 5 % 9_000);
+            one.rss_bytes = one.rss_bytes.map(|bytes| bytes + u64::from(n) * 1_000_000);
+        }
+        update(&mut model, Msg::List(instances));
+        update(&mut model, Msg::Host(Host { cpu_percent: n as f32, ..host }));
+    }
+    update(&mut model, Msg::List(instances()));
+    update(&mut model, Msg::Host(host));
+    update(&mut model, Msg::Events(events()));
+    model.logs.add(log_lines());
+    model
+}

@@ -1,0 +1,101 @@
+//! Questions and help, over everything else.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Clear};
+use velos_core::instance::InstanceId;
+
+use super::{text, theme};
+use crate::model::Model;
+use crate::msg::Verb;
+
+/// Keys and what they do; without a key: a title.
+pub(crate) const KEYS: &[(&str, &str)] = &[
+    ("", "Processes"),
+    ("j k, arrows", "choose; PgUp, PgDn, Home, End too"),
+    ("/", "show only some: name state:errored ns:web cpu>50 mem>200M restarts>3 !word"),
+    ("z", "show only what needs a look"),
+    ("o", "another order; or click a title"),
+    ("Space", "mark; the next action is for all that are marked"),
+    ("r  s  S  l", "restart, stop, start, reload"),
+    ("d", "delete, after a question"),
+    ("", "Pane"),
+    ("Tab, Enter", "the arrows go to the pane; Tab or Esc back"),
+    ("1 - 6, [ ]", "logs, errors, summary, config, environment, events"),
+    ("e  g", "errors, summary; again: the logs"),
+    ("L", "logs on the whole screen"),
+    ("", "Logs"),
+    ("f", "follow what comes, or hold still"),
+    ("/  n  N", "find a text (arrows in the pane), next older, next newer"),
+    ("&", "show only lines with a text"),
+    ("m", "least level: all, info, warn, error"),
+    ("w, left, right", "wrap long lines, or move them"),
+    ("x", "show or hide secrets in logs"),
+    ("y", "copy the line that was found, else what is seen"),
+    ("", "Other"),
+    ("M", "give the mouse to the terminal, to select text; Shift does it too"),
+    ("Ctrl-Z", "suspend"),
+    ("q, Ctrl-C", "quit; nothing stops"),
+];
+
+/// Columns of the keys.
+const KEY: usize = 15;
+
+fn place(frame: &mut Frame<'_>, width: u16, height: u16, title: &str) -> Rect {
+    let screen = frame.area();
+    let (width, height) = (width.min(screen.width), height.min(screen.height));
+    let area = Rect::new((screen.width - width) / 2, (screen.height - height) / 2, width, height)
+        .intersection(screen);
+    let block = Block::bordered().title(format!(" {title} "));
+    let inner = block.inner(area);
+    frame.render_widget(Clear, area);
+    frame.render_widget(block, area);
+    inner
+}
+
+fn fill(frame: &mut Frame<'_>, inner: Rect, lines: impl Iterator<Item = Line<'static>>) {
+    for (line, y) in lines.zip(inner.y..inner.bottom()) {
+        frame.render_widget(line, Rect { y, height: 1, ..inner });
+    }
+}
+
+pub(super) fn help(model: &Model, frame: &mut Frame<'_>, scroll: usize) {
+    let height = u16::try_from(KEYS.len() + 2).unwrap_or(u16::MAX);
+    let inner = place(frame, 90, height, "Keys; any other key closes this");
+    let width = usize::from(inner.width);
+    let first = scroll.min(KEYS.len().saturating_sub(usize::from(inner.height)));
+    let line = |(key, says): &(&str, &str)| {
+        if key.is_empty() {
+            return Line::styled(format!(" {says}"), theme::bold());
+        }
+        let says = text::cut(says, width.saturating_sub(KEY + 2));
+        Line::from(vec![
+            Span::styled(format!("  {}", text::left(key, KEY)), theme::accent(model.look)),
+            Span::raw(says),
+        ])
+    };
+    fill(frame, inner, KEYS.iter().skip(first).map(line));
+}
+
+pub(super) fn confirm(model: &Model, frame: &mut Frame<'_>, verb: Verb, targets: &[InstanceId]) {
+    let mut names: Vec<String> =
+        targets.iter().take(6).map(|id| format!("  {} (id {})", model.table.name_of(*id), id.0)).collect();
+    if targets.len() > names.len() {
+        names.push(format!("  and {} more", targets.len() - names.len()));
+    }
+    let height = u16::try_from(names.len() + 5).unwrap_or(u16::MAX);
+    let inner = place(frame, 50, height, &format!("{}?", verb.name()));
+    let width = usize::from(inner.width);
+    let names = names.into_iter().map(|name| Line::styled(text::cut(&name, width), theme::bold()));
+    let says = if targets.len() == 1 { "It is" } else { "They are" };
+    let says = Line::raw(format!(" {says} stopped and forgotten; logs stay."));
+    let keys = Line::from(vec![
+        Span::styled(" y", theme::bad(model.look)),
+        Span::raw(format!(" {}   ", verb.name())),
+        Span::styled("n", theme::accent(model.look)),
+        Span::raw(" keep"),
+    ]);
+    let lines = names.chain([says, Line::default(), keys]);
+    fill(frame, inner, lines);
+}
