@@ -39,7 +39,7 @@ pub(crate) fn line(instances: &[InstanceSummary], events: &[Event], known: Optio
 }
 
 /// It runs again, but ended by itself a moment ago, and nobody has restarted it since.
-fn crashed(one: &InstanceSummary, events: &[Event]) -> Option<String> {
+pub(crate) fn crashed(one: &InstanceSummary, events: &[Event]) -> Option<String> {
     if one.phase == Phase::Stopped {
         return None;
     }

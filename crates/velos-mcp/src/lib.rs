@@ -36,6 +36,7 @@ mod token;
 mod tokens;
 mod toolbox;
 mod tools;
+mod url;
 
 pub use declare::{Host, NewApp};
 pub use http::{Http, Listening, parse_address, serve_http};

@@ -81,6 +81,8 @@ fn is_frame(text: &str) -> bool {
     text.starts_with([' ', '\t'])
         || text.starts_with("goroutine ")
         || text.starts_with("Caused by")
+        || text.starts_with("Require stack:")
+        || text.starts_with("- /")
         || text.starts_with('}')
         || text.starts_with("main.")
         || text.starts_with("stack backtrace")
@@ -136,6 +138,8 @@ mod tests {
         assert_eq!(found(go).0, "panic: assignment to entry in nil map");
         let rust = "thread 'main' (12) panicked at src/main.rs:2:5:\nboom\nnote: run with";
         assert_eq!(found(rust).1, Some("src/main.rs:2".into()));
+        let module = "Error: Cannot find module 'x'\nRequire stack:\n- /srv/a.js\n    at load (node:internal/x:1:2)\n    at ok (/srv/a.js:1:17)";
+        assert_eq!(found(module).1, Some("/srv/a.js:1".into()));
         let plain = "starting\nERROR cannot open the queue\nbye";
         assert_eq!(found(plain), ("ERROR cannot open the queue".into(), None));
         assert_eq!(found("all is well"), (String::new(), None));

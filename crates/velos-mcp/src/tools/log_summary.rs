@@ -106,7 +106,10 @@ fn told(one: &Summary, budget: usize, cleaner: &mut Cleaner) -> String {
     let mut lines = Vec::new();
     let errors: Vec<String> = one.error_groups.iter().map(|group| of_error(group, cleaner)).collect();
     let spent = section("errors:", &errors, left * 3 / 5, &mut lines);
-    let patterns: Vec<String> = one.patterns.iter().map(|pattern| of_pattern(pattern, cleaner)).collect();
+    // Frames belong to their errors.
+    let is_frame = |text: &str| text.trim().len() < 3 || text.trim_start().starts_with("at <");
+    let patterns = one.patterns.iter().filter(|pattern| !is_frame(&pattern.text));
+    let patterns: Vec<String> = patterns.map(|pattern| of_pattern(pattern, cleaner)).collect();
     section("patterns:", &patterns, left.saturating_sub(spent), &mut lines);
     if !lines.is_empty() {
         text.push_str(&fenced(&lines));
