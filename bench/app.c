@@ -78,8 +78,8 @@ static size_t growth;
 
 static void grow(int number) {
     (void)number;
-    char *memory = malloc(growth);
-    if (memory != NULL) memset(memory, 1, growth);
+    volatile char *memory = malloc(growth);
+    for (size_t i = 0; memory != NULL && i < growth; i += 4096) memory[i] = 1;
 }
 
 int main(int argc, char **argv) {

@@ -176,7 +176,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("logs.timestamps", &["log_date_format", "time"], Shape::TimeForm, "", "Time before each line: a form such as \"YYYY-MM-DD HH:mm:ss\", or true"),
     key("logs.max_size", &[], Shape::Size, "10M", "Rotate at this size; 0: never"),
     key("logs.keep", &[], Shape::Number(0, 100_000), "10", "Rotated files that are kept"),
-    key("logs.compress", &[], Shape::Switch, "false", "Compress rotated files"),
+    key("logs.compress", &[], Shape::Switch, "true", "Compress rotated files but the newest"),
 
     key("hooks.pre_start", &[], Shape::Hook, "", "Before each start; its failure is a failed start"),
     key("hooks.post_start", &[], Shape::Hook, "", "After it is online"),

@@ -1,5 +1,6 @@
 //! What clients see of an instance.
 
+use velos_core::app::ExecMode;
 use velos_core::instance::{InstanceId, Phase};
 use velos_core::protocol::{
     HelloReply, InstanceInfo, InstanceRuns, InstanceSummary, PROTOCOL_VERSION, WhyInstance,
@@ -86,7 +87,8 @@ impl Control {
             cpu_centipercent: usage.map(|usage| usage.cpu_centipercent),
             rss_bytes: usage.map(|usage| usage.rss_bytes),
             user: spec.identity.user.clone().unwrap_or_else(|| self.identity.user.clone()),
-            mode: spec.exec_mode,
+            // There is no other yet.
+            mode: ExecMode::Fork,
             watching: spec.watch.is_some(),
             declared_in: spec.declared_in.clone(),
             declared_ms: spec.declared_ms,

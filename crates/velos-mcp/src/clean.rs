@@ -1,6 +1,8 @@
 //! What an app wrote is data from a stranger: secrets are hidden, everything that could command a terminal or hide from a
 //! reader is taken out, lines are capped, and what is shown stands in a fence that the text itself cannot close.
 
+use std::sync::OnceLock;
+
 use velos_log_engine::ansi;
 use velos_log_engine::redact::Redactor;
 
@@ -13,6 +15,9 @@ const FENCE: &str = "untrusted-log";
 /// What stands for a line of a private key whose first line was not seen.
 const KEY_LINE: &str = "[REDACTED:private-key]";
 
+/// Made once, because that takes milliseconds; it never sees a line.
+static FRESH: OnceLock<(u64, Redactor)> = OnceLock::new();
+
 /// Cleans the lines of one source, in order.
 #[derive(Debug)]
 pub(crate) struct Cleaner {
@@ -22,7 +27,9 @@ pub(crate) struct Cleaner {
 impl Cleaner {
     /// Equal secrets look equal for the life of the server.
     pub(crate) fn new(salt: u64) -> Self {
-        Self { redactor: Redactor::with_salt(salt) }
+        let (own, redactor) = FRESH.get_or_init(|| (salt, Redactor::with_salt(salt)));
+        let redactor = if *own == salt { redactor.clone() } else { Redactor::with_salt(salt) };
+        Self { redactor }
     }
 
     /// One line, whole.

@@ -11,7 +11,7 @@ use velos_core::event::{Cause, Event, What};
 use velos_core::instance::Phase;
 use velos_core::protocol::{EventsParams, EventsReply, InstanceSummary, ListReply, Targets, method};
 
-use crate::logs::{self, Cursor, Selected, Source};
+use crate::logs::{self, Cursor, Row, Selected, Source};
 use crate::sentence;
 use crate::toolbox::{Call, shown_name, unreadable};
 use crate::url::Url;
@@ -134,7 +134,7 @@ pub(crate) fn wait(
         let is_ours = |event: &&Event| event.instance.is_some_and(|id| ids.contains(&id.0));
         let death = reply.events.iter().filter(is_ours).find_map(death);
         // What it said before it died counts.
-        let line = lines(call, &instances, until, start, &mut spoke)?;
+        let line = lines(call, &instances, until, start, &mut spoke, begin + timeout)?;
         if let Some(line) = line {
             return Ok(End::Met(line));
         }
@@ -180,43 +180,45 @@ fn lines(
     until: &Until,
     start: &mut Start,
     spoke: &mut Instant,
+    end: Instant,
 ) -> Result<Option<String>, ErrorReply> {
     if !matches!(until, Until::Log(_) | Until::Idle) {
         return Ok(None);
     }
     let sources = logs::sources(instances);
     let wanted = Selected { since_us: start.since_us, ..Selected::default() };
-    let (rows, cursor, _) =
-        logs::after(&sources, &start.cursor, wanted, LINES_MAX, call.toolbox.salt).map_err(unreadable)?;
-    let Until::Log(pattern) = until else {
-        start.cursor = cursor;
+    loop {
+        let (rows, cursor, has_more) =
+            logs::after(&sources, &start.cursor, wanted, LINES_MAX, call.toolbox.salt).map_err(unreadable)?;
         if !rows.is_empty() {
             *spoke = Instant::now();
         }
-        return Ok(None);
-    };
-    match rows.iter().find(|row| pattern.is_match(&row.text)) {
-        Some(row) => {
-            // What follows the line is for the next call.
-            for source in &sources {
-                for number in 0..source.logs.len() {
-                    let of_log = |other: &&logs::Row| {
-                        sources.get(other.source).is_some_and(|one| one.id == source.id)
-                            && other.log == number
-                    };
-                    let before = rows.iter().filter(of_log).take_while(|other| !std::ptr::eq(*other, row));
-                    let last =
-                        if of_log(&row) { Some(row.end) } else { before.last().map(|other| other.end) };
-                    if let Some(end) = last {
-                        start.cursor.set(source.id, number, end);
-                    }
-                }
-            }
-            Ok(Some(row.text.clone()))
+        if let Until::Log(pattern) = until
+            && let Some(row) = rows.iter().find(|row| pattern.is_match(&row.text))
+        {
+            stand_behind(row, &rows, &sources, &mut start.cursor);
+            return Ok(Some(row.text.clone()));
         }
-        None => {
-            start.cursor = cursor;
-            Ok(None)
+        start.cursor = cursor;
+        // Who prints faster than we read is not waited for.
+        if !has_more || call.is_cancelled() || Instant::now() >= end {
+            return Ok(None);
+        }
+    }
+}
+
+/// What follows the line is for the next call.
+fn stand_behind(row: &Row, rows: &[Row], sources: &[Source], cursor: &mut Cursor) {
+    for source in sources {
+        for number in 0..source.logs.len() {
+            let of_log = |other: &&Row| {
+                sources.get(other.source).is_some_and(|one| one.id == source.id) && other.log == number
+            };
+            let before = rows.iter().filter(of_log).take_while(|other| !std::ptr::eq(*other, row));
+            let last = if of_log(&row) { Some(row.end) } else { before.last().map(|other| other.end) };
+            if let Some(end) = last {
+                cursor.set(source.id, number, end);
+            }
         }
     }
 }
