@@ -20,8 +20,11 @@ fn sample(shape: Shape, path: &str) -> String {
     let text = match shape {
         Shape::Number(low, high) => return (low + 7).min(high).to_string(),
         Shape::Switch => {
-            return (!matches!(path, "autostart" | "autorestart" | "treekill" | "watch.follow_symlinks" | "logs.compress"))
-                .to_string();
+            return (!matches!(
+                path,
+                "autostart" | "autorestart" | "treekill" | "watch.follow_symlinks" | "logs.compress"
+            ))
+            .to_string();
         }
         Shape::Time => "\"7777ms\"",
         Shape::Size => "\"77M\"",

@@ -4,8 +4,10 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use velos_client::Home;
-use velos_config::{Declaration, Options};
+use velos_config::{Declaration, Launch, Options};
+use velos_core::app::AppSpec;
 use velos_core::error::ErrorReply;
+use velos_core::name::AppName;
 use velos_core::raw_string::RawString;
 
 /// The name of the file in the home.
@@ -18,7 +20,14 @@ pub(crate) fn file() -> Option<PathBuf> {
 
 /// What an app is when nothing is said of it but these defaults.
 pub(crate) fn app(cwd: &Path) -> Result<Declaration, ErrorReply> {
-    app_with(cwd, file())
+    match file().filter(|file| file.exists()) {
+        Some(file) => app_with(cwd, Some(file)),
+        // Nobody said anything, so nothing has to be read.
+        None => {
+            let name = AppName::new("app").map_err(|error| super::failed(error.to_string()))?;
+            Ok(Declaration { spec: AppSpec::new(name, ""), launch: Launch::default(), variables: Vec::new() })
+        }
+    }
 }
 
 fn app_with(cwd: &Path, defaults: Option<PathBuf>) -> Result<Declaration, ErrorReply> {
