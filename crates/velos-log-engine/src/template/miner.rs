@@ -89,8 +89,8 @@ impl Miner {
             return number;
         }
         let mut buffer = std::mem::take(&mut self.buffer);
-        let second = plain_skeleton(text, &mut buffer) ^ salt;
-        let number = match self.remembered.get(second) {
+        let second = plain_skeleton(text, &mut buffer).map(|hash| hash ^ salt);
+        let number = match second.and_then(|hash| self.remembered.get(hash)) {
             Some(number) => number,
             None => {
                 let message = match message.or_else(|| crate::json::logfmt_message(line)) {
@@ -103,7 +103,9 @@ impl Miner {
                 // The table being full is counted for each line.
                 if number < KEYS_MAX {
                     self.remembered.put(first, number);
-                    self.remembered.put(second, number);
+                    if let Some(second) = second {
+                        self.remembered.put(second, number);
+                    }
                 }
                 number
             }

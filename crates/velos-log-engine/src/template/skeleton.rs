@@ -67,21 +67,25 @@ fn zeroed(word: u64) -> u64 {
     word & !low_halves
 }
 
-/// The hash of a line in which digits are zeros, and UUIDs and hexadecimal numbers that stand alone are one byte each.
-pub(super) fn plain_skeleton(line: &[u8], buffer: &mut Vec<u8>) -> u64 {
+/// The hash of a line in which digits are zeros, and UUIDs and hexadecimal numbers that stand alone are one byte each;
+/// nothing when it has none of these.
+pub(super) fn plain_skeleton(line: &[u8], buffer: &mut Vec<u8>) -> Option<u64> {
     buffer.clear();
-    let mut at = 0;
+    let (mut at, mut copied) = (0, 0);
     while let Some(rest) = line.get(at..).filter(|rest| !rest.is_empty()) {
         let length = rest.iter().position(|byte| class(*byte) & (SPACE | CUT) != 0).unwrap_or(rest.len());
-        let (word, behind) = rest.split_at(length);
-        match stand_in(word) {
-            Some(mark) => buffer.push(mark),
-            None => buffer.extend(word.iter().map(|byte| if byte.is_ascii_digit() { b'0' } else { *byte })),
+        if let Some(mark) = rest.get(..length).and_then(stand_in) {
+            buffer.extend_from_slice(line.get(copied..at).unwrap_or_default());
+            buffer.push(mark);
+            copied = at + length;
         }
-        buffer.extend(behind.first());
         at += length + 1;
     }
-    !super::hash(buffer)
+    if copied == 0 {
+        return None;
+    }
+    buffer.extend_from_slice(line.get(copied..).unwrap_or_default());
+    Some(!skeleton(buffer))
 }
 
 /// What a word is masked as whatever its value is.
