@@ -77,6 +77,17 @@ fn run(log: &Path, lines: impl Iterator<Item = String>) -> io::Result<()> {
         })?,
     )?;
     rate(
+        "levels, through the merge by time",
+        best(|| {
+            let (mut merged, mut classifier, mut worst) =
+                (Merged::new(vec![open(all)?], None)?, Classifier::new(), 0);
+            while let Some((_, line)) = merged.next_line()? {
+                worst += classifier.next(line.bytes).level as usize;
+            }
+            Ok(worst)
+        })?,
+    )?;
+    rate(
         "templates, first stage",
         best(|| {
             let (mut reader, mut miner) = (open(all)?, None);
