@@ -1,6 +1,8 @@
 /* The program that is managed while measuring.
  *
  *     app wait                    sleep until a signal ends it
+ *     app ready MS                after MS milliseconds say so on NOTIFY_SOCKET, then sleep
+ *     app grow BYTES              at SIGUSR1 touch so many bytes of memory
  *     app flood BYTES CHUNK       write BYTES to standard output, CHUNK at a time, wait until they were read, then sleep
  *
  * At its start it appends "start NAME PID NS" to the file in BENCH_STAMPS, when everything is read "done NAME PID NS";
@@ -8,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <linux/sockios.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,10 +63,34 @@ static void flood(uint64_t bytes, size_t chunk) {
     while (unread() > 0) usleep(200);
 }
 
+static void say_ready(unsigned milliseconds) {
+    usleep(milliseconds * 1000);
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    if (path == NULL || strlen(path) >= sizeof to.sun_path) exit(1);
+    strcpy(to.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (sendto(fd, "READY=1", 7, 0, (struct sockaddr *)&to, sizeof to) != 7) exit(1);
+    close(fd);
+}
+
+static size_t growth;
+
+static void grow(int number) {
+    (void)number;
+    char *memory = malloc(growth);
+    if (memory != NULL) memset(memory, 1, growth);
+}
+
 int main(int argc, char **argv) {
     const char *slash = strrchr(argv[0], '/');
     const char *name = slash != NULL ? slash + 1 : argv[0];
     stamp("start", name);
+    if (argc == 3 && strcmp(argv[1], "ready") == 0) say_ready((unsigned)atoi(argv[2]));
+    if (argc == 3 && strcmp(argv[1], "grow") == 0) {
+        growth = (size_t)strtoull(argv[2], NULL, 10);
+        signal(SIGUSR1, grow);
+    }
     if (argc == 4 && strcmp(argv[1], "flood") == 0) {
         flood(strtoull(argv[2], NULL, 10), (size_t)strtoull(argv[3], NULL, 10));
         stamp("done", name);

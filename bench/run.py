@@ -20,11 +20,13 @@ from pathlib import Path
 import clock
 import installs
 import managers
+import policies
 import rows
 from report import Report
 
 MEASUREMENTS = [
     rows.cold_start, rows.memory_idle, rows.start, rows.with_ten_apps, rows.hundred_apps, rows.memory_flooding, rows.capture,
+    policies.apply_unchanged, policies.watch, policies.memory_limit, policies.graph, policies.health,
 ]  # fmt: skip
 PROGRAMS = 100
 

@@ -209,6 +209,11 @@ typedef struct VelosCaptureSpec {
     const char *in_fifo;        /* FIFO for fd 0, made like the others; NULL: fd 0 is /dev/null */
     const char *out_log;        /* NULL: read and thrown away. Captures that name the same file share it. */
     const char *err_log;
+    const char *both_log;       /* gets both streams too; NULL: none */
+    const char *stamp;          /* PM2's form of a time, written before each line; NULL: none */
+    const char *name;           /* JSON text of the app's name, without quotes; needed with `json` */
+    uint64_t id;                /* number of the instance, in JSON */
+    uint64_t json;              /* not 0: each line is stored as a JSON object */
     uint64_t max_bytes;         /* rotate a live file that reaches this; 0: never */
 } VelosCaptureSpec;
 

@@ -170,6 +170,11 @@ pub const CaptureSpec = extern struct {
     in_fifo: ?[*:0]const u8 = null,
     out_log: ?[*:0]const u8 = null,
     err_log: ?[*:0]const u8 = null,
+    both_log: ?[*:0]const u8 = null,
+    stamp: ?[*:0]const u8 = null,
+    name: ?[*:0]const u8 = null,
+    id: u64 = 0,
+    json: u64 = 0,
     max_bytes: u64 = 0,
 };
 

@@ -74,10 +74,20 @@ pub const Captures = struct {
             .in_fifo = copy(spec.in_fifo),
             .out_log = copy(spec.out_log),
             .err_log = copy(spec.err_log),
+            .both_log = copy(spec.both_log),
+            .form = null,
             .max_bytes = spec.max_bytes,
             .keep = spec.keep,
             .given = .{ spec.out_fd, spec.err_fd },
         };
+        if (spec.json != 0 or spec.stamp != null) {
+            capture.form = .{
+                .json = spec.json != 0,
+                .stamp = copy(spec.stamp orelse "") orelse return null,
+                .name = copy(spec.name orelse "") orelse return null,
+                .id = spec.id,
+            };
+        }
         return capture;
     }
 
@@ -89,6 +99,11 @@ pub const Captures = struct {
         allocator.free(capture.out_fifo);
         allocator.free(capture.err_fifo);
         if (capture.in_fifo) |path| allocator.free(path);
+        if (capture.both_log) |path| allocator.free(path);
+        if (capture.form) |form| {
+            allocator.free(form.stamp);
+            allocator.free(form.name);
+        }
         if (capture.out_log) |path| allocator.free(path);
         if (capture.err_log) |path| allocator.free(path);
         allocator.destroy(capture);

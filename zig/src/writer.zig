@@ -10,6 +10,7 @@ const fifo = @import("capture/fifo.zig");
 const files = @import("files.zig");
 const journal_module = @import("capture/journal.zig");
 const Clock = @import("capture/log_file.zig").Clock;
+const Form = @import("capture/form.zig").Form;
 const LogFile = @import("capture/log_file.zig").LogFile;
 const Poller = @import("poller.zig").Poller;
 const Ready = @import("poller.zig").Ready;
@@ -37,6 +38,8 @@ pub const Capture = struct {
     input: i32 = -1,
     out_log: ?[:0]const u8,
     err_log: ?[:0]const u8,
+    both_log: ?[:0]const u8,
+    form: ?Form,
     max_bytes: u64,
     keep: u32,
     /// Descriptors from an earlier daemon, or -1.
@@ -214,6 +217,9 @@ pub const Writer = struct {
             },
             .close => |capture| writer.close_capture(capture),
             .rotate => |capture| for (&capture.streams) |*stream| {
+                if (stream.both) |both| if (both.size > 0 and stream.kind == 1) {
+                    _ = both.rotate(&writer.clock);
+                };
                 const log = stream.log orelse continue;
                 if (log.size == 0) continue;
                 const segment = log.segment;
@@ -224,6 +230,7 @@ pub const Writer = struct {
             .flush => |what| {
                 var rc: i32 = 0;
                 for (&what.capture.streams) |*stream| {
+                    if (stream.both) |both| _ = both.flush(&writer.clock);
                     const log = stream.log orelse continue;
                     const flushed = log.flush(&writer.clock);
                     if (flushed != 0) rc = flushed;
@@ -255,13 +262,16 @@ pub const Writer = struct {
                 return fd;
             }
             stream.* = .{ .fifo = fd, .name = journal_module.name_of(path), .kind = @intCast(position + 1), .log = null };
-            if (log) |name| {
-                const rc = writer.open_log(stream, name, capture);
+            for ([2]?[:0]const u8{ log, capture.both_log }, [2]*?*LogFile{ &stream.log, &stream.both }) |wanted, into| {
+                const name = wanted orelse continue;
+                const rc = writer.open_log(into, name, capture);
                 if (rc != 0) {
                     writer.undo_open(capture, position + 1);
                     return rc;
                 }
             }
+            if (stream.log) |opened| stream.segment.store(@intCast(opened.segment), .monotonic);
+            if (capture.form) |*form| stream.form = form;
             if (writer.journal) |*file| stream.settle_journal(file, &writer.peeker);
             stream.look_at_ns = 0;
         }
@@ -296,6 +306,7 @@ pub const Writer = struct {
             if (fifo.Peeker.takes_out) writer.peeker.consume(stream.fifo, std.math.maxInt(usize));
             sys.close(stream.fifo);
             if (stream.log) |log| writer.release_log(log);
+            if (stream.both) |log| writer.release_log(log);
         }
         if (capture.input >= 0) sys.close(capture.input);
         capture.input = -1;
@@ -310,11 +321,11 @@ pub const Writer = struct {
         writer.journal = journal_module.Journal.init(path);
     }
 
-    fn open_log(writer: *Writer, stream: *Stream, path: [:0]const u8, capture: *const Capture) i32 {
+    fn open_log(writer: *Writer, into: *?*LogFile, path: [:0]const u8, capture: *const Capture) i32 {
         for (writer.logs.items) |log| {
             if (!std.mem.eql(u8, log.path, path)) continue;
             log.references += 1;
-            stream.log = log;
+            into.* = log;
             return 0;
         }
         const log = allocator.create(LogFile) catch return sys.negative(.NOMEM);
@@ -330,8 +341,7 @@ pub const Writer = struct {
             return rc;
         }
         writer.logs.append(allocator, log) catch return sys.negative(.NOMEM);
-        stream.log = log;
-        stream.segment.store(@intCast(log.segment), .monotonic);
+        into.* = log;
         return 0;
     }
 
@@ -402,6 +412,11 @@ pub const Writer = struct {
         if (outcome.recovered) |lines| {
             writer.complete(.{ .event = .{ .kind = .capture_recovered, .token = capture.token, .value = lines } });
             stream.look_at_ns = 0;
+        }
+        if (stream.has_rotated) {
+            stream.has_rotated = false;
+            const segment = stream.segment.load(.monotonic) -| 1;
+            writer.complete(.{ .event = .{ .kind = .rotated, .token = capture.token, .value = segment, .flags = kind_flag(stream.kind) } });
         }
         if (outcome.arm) writer.arm(capture, stream);
     }

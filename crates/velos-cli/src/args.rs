@@ -1,6 +1,7 @@
 //! What can be typed.
 
 mod app;
+mod quick;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -33,12 +34,23 @@ const LOGS_EXAMPLES: &str = "Examples:
 const MCP_EXAMPLES: &str = "Examples:
   velos mcp-server --read-only
   velos mcp-server --tools core --allow 'dev-*'
-  velos mcp-server --http 7070";
+  velos mcp-server --http 7070
+  velos mcp-server --read-only --install claude";
 
 /// A process manager for people and for AI agents
 #[derive(Debug, Parser)]
 #[command(name = "velos", disable_version_flag = true, disable_help_subcommand = true, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Flags of every command.
+#[derive(Clone, Copy, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags")]
+pub(crate) struct Globals {
     /// Print one JSON document instead of text
     #[arg(long, visible_alias = "json", global = true, help_heading = "Global options")]
     pub(crate) machine: bool,
@@ -57,8 +69,6 @@ pub(crate) struct Arguments {
     /// Print versions of the binary and of the running daemon
     #[arg(long, short = 'V', short_alias = 'v')]
     pub(crate) version: bool,
-    #[command(subcommand)]
-    pub(crate) command: Option<Command>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -167,6 +177,9 @@ pub(crate) enum Command {
     /// Serve AI agents: tools of the Model Context Protocol
     #[command(name = "mcp-server", visible_alias = "mcp", after_help = MCP_EXAMPLES)]
     McpServer(McpServer),
+    /// Compress closed segments of a log (the daemon calls it)
+    #[command(hide = true)]
+    PackLog(PackLog),
     /// Run the daemon in the foreground
     Daemon(Daemon),
 }
@@ -198,12 +211,38 @@ pub(crate) struct Restart {
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Order of the rows, the biggest first for numbers [default: id]
-    #[arg(long, value_name = "COLUMN", value_enum)]
-    pub(crate) sort: Option<SortBy>,
+    /// Order of the rows: id, name, cpu, memory, uptime, restarts or status, with :asc or :desc [default: id, and the
+    /// biggest first for numbers]
+    #[arg(long, value_name = "COLUMN", value_parser = Sort::parse)]
+    pub(crate) sort: Option<Sort>,
     /// One line each: id, name, status, process id
     #[arg(long, short)]
     pub(crate) mini_list: bool,
+}
+
+/// An order of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sort {
+    pub(crate) by: SortBy,
+    /// Against the order that is natural for the column.
+    pub(crate) is_turned: bool,
+}
+
+impl Sort {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (name, direction) = text.split_once(':').unwrap_or((text, ""));
+        let by = <SortBy as ValueEnum>::from_str(name, true).map_err(|_| {
+            "there are the columns id, name, cpu, memory, uptime, restarts and status".to_owned()
+        })?;
+        let biggest_first = matches!(by, SortBy::Cpu | SortBy::Memory | SortBy::Uptime | SortBy::Restarts);
+        let is_turned = match direction {
+            "" => false,
+            "asc" => biggest_first,
+            "desc" => !biggest_first,
+            _ => return Err("the direction must be asc or desc".to_owned()),
+        };
+        Ok(Self { by, is_turned })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -222,20 +261,37 @@ pub(crate) struct Wait {
     /// Names, ids, name:instance, ns:NAMESPACE, all, /regex/ or globs
     #[arg(required = true, value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
-    /// How far they must have come; with "exit" the exit code is that of the app
-    #[arg(long = "for", value_name = "STATE", value_enum, default_value_t = WaitFor::Online)]
+    /// How far they must have come: online, healthy, stopped, exit (the exit code is then that of the app), or
+    /// log=PATTERN, a line of the current run that matches
+    #[arg(long = "for", value_name = "STATE", value_parser = WaitFor::parse, default_value = "online")]
     pub(crate) until: WaitFor,
     /// Give up after this time, with exit code 5
     #[arg(long, value_name = "TIME")]
     pub(crate) timeout: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum WaitFor {
     Online,
     Healthy,
     Stopped,
     Exit,
+    Log(String),
+}
+
+impl WaitFor {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "online" => Ok(Self::Online),
+            "healthy" => Ok(Self::Healthy),
+            "stopped" => Ok(Self::Stopped),
+            "exit" => Ok(Self::Exit),
+            _ => match text.strip_prefix("log=") {
+                Some(pattern) if !pattern.is_empty() => Ok(Self::Log(pattern.to_owned())),
+                _ => Err("it must be online, healthy, stopped, exit or log=PATTERN".to_owned()),
+            },
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -487,7 +543,7 @@ pub(crate) struct ImportPm2 {
     pub(crate) restart_cluster: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Logs {
     /// Names, ids, name:instance, ns:NAMESPACE, all, /regex/ or globs [default: all]
     #[arg(value_name = "TARGET")]
@@ -507,6 +563,9 @@ pub(crate) struct Logs {
     /// Not newer
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub(crate) until: Option<String>,
+    /// Only what a run printed: its number as `velos runs` shows it, or -1 for the one before this
+    #[arg(long, value_name = "RUN", allow_hyphen_values = true, conflicts_with_all = ["since", "until", "follow"])]
+    pub(crate) run: Option<i64>,
     /// Only lines that match this regular expression
     #[arg(long, short, value_name = "PATTERN", allow_hyphen_values = true)]
     pub(crate) grep: Option<String>,
@@ -565,6 +624,16 @@ pub(crate) struct Health {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct PackLog {
+    /// The live log
+    #[arg(value_name = "LOG")]
+    pub(crate) log: std::path::PathBuf,
+    /// Only segments below this number
+    #[arg(value_name = "NUMBER")]
+    pub(crate) below: u64,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Events {
     /// Only of these
     #[arg(value_name = "TARGET")]
@@ -572,9 +641,9 @@ pub(crate) struct Events {
     /// Go on as things happen
     #[arg(long, short)]
     pub(crate) follow: bool,
-    /// Only events after this sequence number
-    #[arg(long, value_name = "SEQUENCE")]
-    pub(crate) since: Option<u64>,
+    /// Only later events: 1h, 10:30, yesterday, RFC 3339, or #N for those after sequence number N
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    pub(crate) since: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -604,6 +673,24 @@ pub(crate) struct McpServer {
     /// Name by which clients may call the HTTP server, besides its address (may be given several times)
     #[arg(long, value_name = "NAME", requires = "http")]
     pub(crate) http_host: Vec<String>,
+    /// Instead of serving, add this server, with the flags given here, to the configuration of a client
+    #[arg(long, value_name = "CLIENT", value_enum, conflicts_with = "http")]
+    pub(crate) install: Option<McpClient>,
+    /// With --install: in the user's configuration, not in that of the project in this folder
+    #[arg(long, requires = "install")]
+    pub(crate) user: bool,
+    /// With --install: only show the file as it would be
+    #[arg(long, requires = "install")]
+    pub(crate) print: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum McpClient {
+    Claude,
+    Cursor,
+    Codex,
+    Gemini,
+    Vscode,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -100,10 +100,10 @@ mod tests {
             &["-s", "stop", "--json", "a"],
         ] {
             let arguments = Arguments::try_parse_from(["velos"].iter().chain(words)).unwrap();
-            assert!(arguments.machine, "{words:?}");
+            assert!(arguments.globals.machine, "{words:?}");
         }
         for word in ["-V", "-v", "--version"] {
-            assert!(Arguments::try_parse_from(["velos", word]).unwrap().version);
+            assert!(Arguments::try_parse_from(["velos", word]).unwrap().globals.version);
         }
         <Arguments as clap::CommandFactory>::command().debug_assert();
     }

@@ -23,13 +23,15 @@ use args::{Arguments, Command};
 use commands::Context;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse_from(words()) {
+    let words = words();
+    let parsed = Arguments::quick(&words).map_or_else(|| Arguments::try_parse_from(&words), Ok);
+    let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => return error::usage(&error),
     };
-    let context = Context::new(&arguments);
+    let context = Context::new(arguments.globals);
     let result = match arguments.command {
-        None if arguments.version => commands::version::run(&context),
+        None if arguments.globals.version => commands::version::run(&context),
         None => {
             return error::usage(&<Arguments as clap::CommandFactory>::command().error(
                 clap::error::ErrorKind::MissingSubcommand,
@@ -96,6 +98,7 @@ fn run(context: &Context, command: Command) -> commands::Result {
         Command::Init(init) => commands::init::run(context, &init),
         Command::Import(import) => commands::import::run(context, &import),
         Command::AiKeys => commands::ai_keys::run(context),
+        Command::PackLog(pack) => commands::pack_log::run(context, &pack),
         Command::Ping => commands::ping::run(context),
         Command::Kill => commands::kill::run(context),
         Command::Upgrade(upgrade) => commands::upgrade::run(context, &upgrade),

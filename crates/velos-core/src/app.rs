@@ -199,10 +199,6 @@ impl AppSpec {
         let declared = [
             ("exec_mode = \"cluster\"", self.exec_mode == ExecMode::Cluster),
             ("listen", !self.listen.is_empty()),
-            ("logs.combined", self.logs.combined.is_some()),
-            ("logs.compress", self.logs.compress),
-            ("logs.format", self.logs.format != LogFormat::Raw),
-            ("logs.timestamps", self.logs.timestamps.is_some()),
         ];
         declared.into_iter().filter(|(_, is_declared)| *is_declared).map(|(key, _)| key).collect()
     }

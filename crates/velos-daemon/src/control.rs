@@ -20,6 +20,7 @@ use crate::home::{self, Home};
 use crate::hooks;
 use crate::journal_log::JournalLog;
 use crate::link::{self, Packet, Reaped, Received};
+use crate::packing::Packing;
 use crate::state_file::{self, Saved};
 use crate::taken::{self, Taken};
 use crate::timers::Timers;
@@ -62,6 +63,7 @@ pub(crate) struct Control {
     pub(crate) flushes: BTreeMap<u64, crate::serve::Flushing>,
     pub(crate) hooks: hooks::Running,
     pub(crate) taken: Taken,
+    pub(crate) packing: Packing,
     pub(crate) next_request: u64,
     pub(crate) inputs: Vec<Input>,
     pub(crate) shutdown: bool,
@@ -130,7 +132,10 @@ impl Control {
         let lock = std::fs::File::from(handover.lock.try_clone().map_err(|error| error.to_string())?);
         home::write_pid(&lock, std::process::id() as i32)
             .map_err(|error| format!("cannot write {}: {error}", home.pid_file().display()))?;
-        let options = Options { signals: velos_ffi::signal_mask(&[1, 2, 3, 15]), ..Options::default() };
+        let options = Options {
+            signals: velos_ffi::signal_mask(&[1, 2, 3, nix::libc::SIGUSR2.cast_unsigned(), 15]),
+            ..Options::default()
+        };
         let mut reactor =
             Reactor::new(&options).map_err(|errno| format!("cannot make the event loop: {errno}"))?;
         reactor
@@ -159,6 +164,7 @@ impl Control {
             flushes: BTreeMap::new(),
             hooks: hooks::Running::default(),
             taken: Taken::default(),
+            packing: Packing::default(),
             next_request: 1,
             inputs: Vec::new(),
             shutdown: false,
@@ -255,7 +261,9 @@ impl Control {
             Happened::ClientDrained { client } => self.catch_up(client),
             Happened::FileDone { request: SAVE_REQUEST, errno } => self.saved(errno),
             Happened::FileDone { request, errno } => self.flushed(request, errno),
-            Happened::Signal { number: 1 } => {}
+            Happened::Rotated { token, is_err, segment } => self.rotated(token, is_err, segment),
+            // PM2's word for opening logs anew, which happens by itself.
+            Happened::Signal { number: nix::libc::SIGHUP | nix::libc::SIGUSR2 } => {}
             Happened::Signal { number } => self.shutdown_by_signal(number),
             Happened::FdReady { tag: health::TAG } => self.probes_ended(),
             Happened::FdReady { tag: watch::TAG } => self.files_changed(),
@@ -488,7 +496,7 @@ impl Control {
         }
     }
 
-    fn instance_of_capture(&self, token: u64) -> Option<InstanceId> {
+    pub(crate) fn instance_of_capture(&self, token: u64) -> Option<InstanceId> {
         self.captures.iter().find(|(_, capture)| capture.token == token).map(|(id, _)| *id)
     }
 
@@ -510,6 +518,7 @@ enum Happened {
     ClientClosed { client: u64 },
     ClientDrained { client: u64 },
     FileDone { request: u64, errno: i32 },
+    Rotated { token: u64, is_err: bool, segment: u64 },
     Signal { number: i32 },
     FdReady { tag: u32 },
     Nothing,
@@ -542,9 +551,10 @@ impl From<Event<'_>> for Happened {
             }
             Event::Signal { number, .. } => Happened::Signal { number },
             Event::FdReady { tag } => Happened::FdReady { tag },
-            Event::IpcFrame { .. } | Event::Rotated { .. } | Event::Woken | Event::Unknown { .. } => {
-                Happened::Nothing
+            Event::Rotated { token, stream, segment } => {
+                Happened::Rotated { token, is_err: stream == velos_ffi::Stream::Stderr, segment }
             }
+            Event::IpcFrame { .. } | Event::Woken | Event::Unknown { .. } => Happened::Nothing,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::PathBuf;
 
-use velos_core::app::{AppSpec, INSTANCE_VAR};
+use velos_core::app::{AppSpec, INSTANCE_VAR, LogFormat};
 use velos_core::event::{Cause, Event, What};
 use velos_core::instance::{InstanceId, SpawnFailure, SpawnStage, Token};
 use velos_core::raw_string::RawString;
@@ -92,6 +92,12 @@ impl Control {
             in_fifo: Some(&paths.in_fifo),
             out_log: Some(paths.out_log.as_path()).filter(|_| !paths.discard_out),
             err_log: Some(paths.err_log.as_path()).filter(|_| !paths.discard_err),
+            both_log: paths.both_log.as_deref(),
+            form: (paths.is_json || paths.stamp.is_some()).then_some(velos_ffi::LineForm {
+                stamp: paths.stamp.as_deref(),
+                json_name: Some(paths.json_name.as_str()).filter(|_| paths.is_json),
+                id: u64::from(instance.0),
+            }),
             max_bytes: paths.max_bytes,
             keep: paths.keep,
         };
@@ -340,6 +346,10 @@ impl Control {
             in_fifo: self.home.run().join(format!("{own}.in")),
             out_log: log(&spec.logs.out, "out"),
             err_log: log(&spec.logs.err, "error"),
+            both_log: spec.logs.combined.as_ref().map(|path| path.as_path().to_path_buf()),
+            stamp: spec.logs.timestamps.clone().filter(|form| !form.contains('\0')),
+            is_json: spec.logs.format == LogFormat::Json,
+            json_name: spec.name.as_str().replace('\\', "\\\\").replace('"', "\\\""),
             discard_out: spec.logs.discard_out,
             discard_err: spec.logs.discard_err,
             max_bytes: spec.logs.max_size_bytes,
@@ -359,6 +369,11 @@ pub(crate) struct CapturePaths {
     pub(crate) in_fifo: PathBuf,
     pub(crate) out_log: PathBuf,
     pub(crate) err_log: PathBuf,
+    both_log: Option<PathBuf>,
+    stamp: Option<String>,
+    is_json: bool,
+    /// Without quotes; names hold no control characters.
+    json_name: String,
     discard_out: bool,
     discard_err: bool,
     max_bytes: u64,

@@ -13,7 +13,7 @@ use crate::control::Control;
 use crate::effects::environment;
 use crate::rights;
 
-const HOOK_BIT: u64 = 1 << 61;
+pub(crate) const HOOK_BIT: u64 = 1 << 61;
 /// Above the bits of captures and trials a token is no hook's.
 const HIGHER_BITS: u64 = 0b11 << 62;
 
@@ -139,6 +139,9 @@ impl Control {
     }
 
     pub(crate) fn hook_ended(&mut self, token: u64, exit: Exit) {
+        if self.packing_ended(token) {
+            return;
+        }
         // Used up; what it left in the background is its own affair.
         let _ = self.reactor.process_forget(token);
         let Some(one) = self.hooks.0.remove(&token) else { return };

@@ -22,6 +22,7 @@ mod hooks;
 mod interpreter;
 mod journal_log;
 mod link;
+mod packing;
 mod processes;
 mod rights;
 mod schedule;

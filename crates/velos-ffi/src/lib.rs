@@ -15,7 +15,8 @@ pub use event::{Event, Exit};
 pub use reactor::{Options, Reactor, abi_version, give_back_memory, now_ns, signal_mask};
 pub use rights::Rights;
 pub use spec::{
-    CaptureSpec, CaptureStats, FileFlags, Sample, Scope, SpawnError, SpawnSpec, Spawned, Stage, Stream,
+    CaptureSpec, CaptureStats, FileFlags, LineForm, Sample, Scope, SpawnError, SpawnSpec, Spawned, Stage,
+    Stream,
 };
 
 /// A positive error number of the operating system.

@@ -197,6 +197,11 @@ impl Reactor {
         let in_fifo = spec.in_fifo.map(path).transpose()?;
         let out_log = spec.out_log.map(path).transpose()?;
         let err_log = spec.err_log.map(path).transpose()?;
+        let both_log = spec.both_log.map(path).transpose()?;
+        let text =
+            |text: Option<&str>| text.map(CString::new).transpose().map_err(|_| Errno(nix::libc::EINVAL));
+        let stamp = text(spec.form.and_then(|form| form.stamp))?;
+        let name = text(spec.form.and_then(|form| form.json_name))?;
         let pointer = |path: &Option<CString>| path.as_ref().map_or(ptr::null(), |path| path.as_ptr());
         let raw = RawCaptureSpec {
             size: size_of::<RawCaptureSpec>() as u32,
@@ -208,6 +213,11 @@ impl Reactor {
             in_fifo: pointer(&in_fifo),
             out_log: pointer(&out_log),
             err_log: pointer(&err_log),
+            both_log: pointer(&both_log),
+            stamp: pointer(&stamp),
+            name: pointer(&name),
+            id: spec.form.map_or(0, |form| form.id),
+            json: u64::from(name.is_some()),
             max_bytes: spec.max_bytes,
         };
         // SAFETY: the paths outlive the call, which copies them (header, velos_capture_open, "in-parameters").

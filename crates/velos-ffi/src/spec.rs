@@ -112,10 +112,25 @@ pub struct CaptureSpec<'a> {
     pub out_log: Option<&'a Path>,
     /// Log; `None`: read and thrown away.
     pub err_log: Option<&'a Path>,
+    /// Log that gets both streams too.
+    pub both_log: Option<&'a Path>,
+    /// How lines are stored when not as they came.
+    pub form: Option<LineForm<'a>>,
     /// Rotate at this size; 0: never. Bytes.
     pub max_bytes: u64,
     /// Closed segments to keep.
     pub keep: u32,
+}
+
+/// Lines in another form.
+#[derive(Clone, Copy, Debug)]
+pub struct LineForm<'a> {
+    /// PM2's form of a time before each line: `YYYY-MM-DD HH:mm:ss`.
+    pub stamp: Option<&'a str>,
+    /// Each is a JSON object: the app's name as JSON text without quotes.
+    pub json_name: Option<&'a str>,
+    /// Number of the instance, in JSON.
+    pub id: u64,
 }
 
 /// Counters of one stream since its capture was opened.

@@ -127,6 +127,11 @@ abi_struct!(RawCaptureSpec = "VelosCaptureSpec" {
     in_fifo: *const c_char,
     out_log: *const c_char,
     err_log: *const c_char,
+    both_log: *const c_char,
+    stamp: *const c_char,
+    name: *const c_char,
+    id: u64,
+    json: u64,
     max_bytes: u64,
 });
 

@@ -15,6 +15,7 @@ mod json;
 pub mod level;
 mod line;
 mod merge;
+mod pack;
 pub mod query;
 pub mod redact;
 mod segments;
@@ -30,6 +31,7 @@ pub use index::{Index, Record, flag};
 pub use level::{Level, Verdict};
 pub use line::{Line, Stream, neutralise};
 pub use merge::merge;
+pub use pack::{Packed, pack};
 pub use tail::tail;
 pub use watch::{Watcher, Woken};
 

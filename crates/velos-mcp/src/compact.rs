@@ -32,7 +32,7 @@ pub(crate) enum Keep {
 /// Text of rows that costs about `max_tokens` at most.
 pub(crate) fn render(rows: &[Row], sources: &[Source], max_tokens: usize, keep: Keep) -> Shown {
     let mut rows = rows;
-    let costs: Vec<usize> = rows.iter().map(|row| cost(row)).collect();
+    let costs: Vec<usize> = rows.iter().map(cost).collect();
     let total: usize = costs.iter().sum();
     if total > max_tokens {
         let mut spent = 0;
@@ -252,16 +252,7 @@ mod tests {
     use velos_log_engine::Level;
 
     fn row(second: u64, stream: Stream, text: &str) -> Row {
-        Row {
-            source: 0,
-            log: 0,
-            start: Default::default(),
-            end: Default::default(),
-            time_us: Some(second * 1_000_000),
-            stream,
-            level: Level::Info,
-            text: text.to_owned(),
-        }
+        Row { time_us: Some(second * 1_000_000), stream, level: Level::Info, ..Row::of_text(text) }
     }
 
     fn body(rows: &[Row]) -> String {

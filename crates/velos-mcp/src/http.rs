@@ -12,6 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
+use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use velos_client::Home;
@@ -73,16 +74,28 @@ pub fn serve_http(
                 .hint("choose another port, or 0 for a free one")
         })?;
         let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
-        let app = router(toolbox, address, &http.hosts, Some(token));
+        let server = move || Server::new(Arc::clone(&toolbox), "http");
         ready(&Listening {
             url: format!("http://{address}/mcp"),
             token_file,
             is_public: !address.ip().is_loopback(),
         });
-        // Small answers must not wait for company.
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        axum::serve(listener, app).await.map_err(|error| failed(format!("the server broke: {error}")))
+        run(listener, server, &http.hosts, Some(token)).await
     })
+}
+
+/// Serve on a socket that listens already.
+pub(crate) async fn run<S: ServerHandler + Send + 'static>(
+    listener: tokio::net::TcpListener,
+    server: impl Fn() -> S + Send + Sync + 'static,
+    hosts: &[String],
+    token: Option<Token>,
+) -> Result<(), ErrorReply> {
+    let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
+    let app = router(server, address, hosts, token);
+    // Small answers must not wait for company.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    axum::serve(listener, app).await.map_err(|error| failed(format!("the server broke: {error}")))
 }
 
 fn make_home(home: &Home) -> Result<(), ErrorReply> {
@@ -92,8 +105,8 @@ fn make_home(home: &Home) -> Result<(), ErrorReply> {
 }
 
 /// The one endpoint behind its gate.
-pub(crate) fn router(
-    toolbox: Arc<Toolbox>,
+fn router<S: ServerHandler + Send + 'static>(
+    server: impl Fn() -> S + Send + Sync + 'static,
     address: SocketAddr,
     hosts: &[String],
     token: Option<Token>,
@@ -108,8 +121,7 @@ pub(crate) fn router(
         .with_allowed_origins(origins)
         .enforce_origin_validation()
         .with_max_request_body_bytes(BODY_BYTES_MAX);
-    let server = move || Ok(Server::new(Arc::clone(&toolbox), "http"));
-    let service = StreamableHttpService::new(server, Arc::clone(&sessions), config);
+    let service = StreamableHttpService::new(move || Ok(server()), Arc::clone(&sessions), config);
     let gate = Arc::new(Gate { token, sessions, tokens: Mutex::new((BURST, Instant::now())) });
     Router::new().route_service("/mcp", service).layer(middleware::from_fn_with_state(gate, pass))
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
-    CompletionInfo, ContentBlock, GetPromptRequestParams, GetPromptResponse, GetPromptResult, Implementation,
-    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
+    CompleteResult, CompletionInfo, ContentBlock, GetPromptRequestParams, GetPromptResponse, GetPromptResult,
+    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
     PaginatedRequestParams, ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse,
     ReadResourceResult, Reference, ResourceContents, ServerCapabilities, ServerConfig,
     SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
@@ -179,7 +179,9 @@ impl ServerHandler for Server {
         let toolbox = &self.toolbox;
         let offered = spec::ALL.iter().filter(|spec| toolbox.offers(spec));
         let tools = offered.map(|spec| spec.tool(toolbox.options.structured)).collect();
-        Ok(ListToolsResult::with_all_items(tools).with_ttl_ms(LIST_TTL_MS))
+        Ok(ListToolsResult::with_all_items(tools)
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private))
     }
 
     async fn call_tool(
@@ -197,7 +199,7 @@ impl ServerHandler for Server {
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let list = self.blocking(resources::list).await?.map_err(unreachable_daemon)?;
-        Ok(ListResourcesResult::with_all_items(list).with_ttl_ms(0))
+        Ok(ListResourcesResult::with_all_items(list).with_ttl_ms(0).with_cache_scope(CacheScope::Private))
     }
 
     async fn list_resource_templates(
@@ -205,7 +207,9 @@ impl ServerHandler for Server {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Ok(ListResourceTemplatesResult::with_all_items(resources::templates()).with_ttl_ms(LIST_TTL_MS))
+        Ok(ListResourceTemplatesResult::with_all_items(resources::templates())
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private))
     }
 
     async fn read_resource(
@@ -223,10 +227,16 @@ impl ServerHandler for Server {
         };
         match self.blocking(read).await? {
             Ok(reply) => {
-                let contents = ResourceContents::text(visible(&reply.text), uri);
-                Ok(ReadResourceResult::new(vec![contents]).with_ttl_ms(0).into())
+                let contents = ResourceContents::text(visible(&reply.text), uri.clone());
+                Ok(ReadResourceResult::new(vec![contents])
+                    .with_ttl_ms(0)
+                    .with_cache_scope(CacheScope::Private)
+                    .into())
             }
-            Err(trouble) => Err(ErrorData::resource_not_found(visible(&trouble.text), None)),
+            Err(trouble) => Err(ErrorData::resource_not_found(
+                visible(&trouble.text),
+                Some(serde_json::json!({ "uri": uri })),
+            )),
         }
     }
 
@@ -294,7 +304,9 @@ impl ServerHandler for Server {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        Ok(ListPromptsResult::with_all_items(prompts::list()).with_ttl_ms(LIST_TTL_MS))
+        Ok(ListPromptsResult::with_all_items(prompts::list())
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private))
     }
 
     async fn get_prompt(
@@ -315,7 +327,7 @@ fn no_resource(uri: &str) -> ErrorData {
         "no resource {:?}; there are velos://processes, velos://events, velos://process/NAME and .../log",
         clean::plain(uri)
     );
-    ErrorData::resource_not_found(text, None)
+    ErrorData::resource_not_found(text, Some(serde_json::json!({ "uri": clean::plain(uri) })))
 }
 
 fn unreachable_daemon(error: ErrorReply) -> ErrorData {

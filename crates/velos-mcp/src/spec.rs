@@ -156,11 +156,11 @@ pub(crate) const ALL: &[Spec] = &[
     },
     Spec {
         name: "log_summary",
-        text: "Cheapest view of a big log: counts by level, top error and line patterns with examples, spikes.",
+        text: "Cheapest view of a big log: counts, top errors with their place, top line patterns with examples, unusual times.",
         input: r#"{"name":{"type":"string","description":"omit for all"},"since":{"type":"string"},
             "max_tokens":{"type":"integer","default":800},"format":{"enum":["text","json"]}}"#,
         output: || {
-            object(&[("lines", "integer"), ("levels", "object"), ("errors", "array"), ("patterns", "array")])
+            object(&[("lines", "integer"), ("errors", "integer"), ("warnings", "integer"), ("apps", "array")])
         },
         example: r#"{"name":"api","since":"1h"}"#,
         ..READ

@@ -71,10 +71,18 @@ pub(crate) fn last_error(rows: &[Row]) -> Option<Found> {
     Some(Found { head: text.to_owned(), place: place(rows, range.clone(), head), rows: range })
 }
 
+/// The place that a stack trace points to.
+pub(crate) fn place_in(text: &str) -> Option<String> {
+    let lines: Vec<Row> = text.lines().map(Row::of_text).collect();
+    last_error(&lines)?.place
+}
+
 fn is_frame(text: &str) -> bool {
     text.starts_with([' ', '\t'])
         || text.starts_with("goroutine ")
         || text.starts_with("Caused by")
+        || text.starts_with("Require stack:")
+        || text.starts_with("- /")
         || text.starts_with('}')
         || text.starts_with("main.")
         || text.starts_with("stack backtrace")
@@ -104,22 +112,13 @@ fn place(rows: &[Row], range: std::ops::Range<usize>, head: usize) -> Option<Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use velos_log_engine::{Stream, level::Classifier};
+    use velos_log_engine::level::Classifier;
 
     fn found(text: &str) -> (String, Option<String>) {
         let mut classifier = Classifier::new();
         let rows: Vec<Row> = text
             .lines()
-            .map(|line| Row {
-                source: 0,
-                log: 0,
-                start: Default::default(),
-                end: Default::default(),
-                time_us: None,
-                stream: Stream::Err,
-                level: classifier.next(line.as_bytes()).level,
-                text: line.to_owned(),
-            })
+            .map(|line| Row { level: classifier.next(line.as_bytes()).level, ..Row::of_text(line) })
             .collect();
         last_error(&rows).map(|found| (found.head, found.place)).unwrap_or_default()
     }
@@ -139,6 +138,8 @@ mod tests {
         assert_eq!(found(go).0, "panic: assignment to entry in nil map");
         let rust = "thread 'main' (12) panicked at src/main.rs:2:5:\nboom\nnote: run with";
         assert_eq!(found(rust).1, Some("src/main.rs:2".into()));
+        let module = "Error: Cannot find module 'x'\nRequire stack:\n- /srv/a.js\n    at load (node:internal/x:1:2)\n    at ok (/srv/a.js:1:17)";
+        assert_eq!(found(module).1, Some("/srv/a.js:1".into()));
         let plain = "starting\nERROR cannot open the queue\nbye";
         assert_eq!(found(plain), ("ERROR cannot open the queue".into(), None));
         assert_eq!(found("all is well"), (String::new(), None));

@@ -70,6 +70,13 @@ impl Subscriptions {
 pub(crate) async fn listen(context: SubscriptionContext, toolbox: &Arc<Toolbox>) -> Result<(), ErrorData> {
     let uris = context.accepted().resource_subscriptions.clone().unwrap_or_default();
     let own = Mutex::new(looked(toolbox, uris).await?);
+    // The client was told that it listens a moment before that look: what changed in between is told now, unseen.
+    let begun: Vec<String> = own.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+    for uri in begun {
+        if context.sink().notify_resource_updated(uri).await.is_err() {
+            return Ok(());
+        }
+    }
     loop {
         tokio::select! {
             () = context.cancelled() => return Ok(()),

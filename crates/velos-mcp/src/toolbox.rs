@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use velos_client::{Client, Home};
 use velos_core::error::{ErrorCode, ErrorReply};
-use velos_core::protocol::{InstanceSummary, ListReply, Targets, method};
+use velos_core::protocol::{EventsParams, EventsReply, InstanceSummary, ListReply, Targets, method};
 use velos_core::selector::{self, Candidate};
 
 use crate::allow::Allow;
@@ -21,6 +21,9 @@ use crate::{alert, tools};
 const CLIENT_NAME: &str = "mcp";
 /// A daemon that hangs must not keep an agent for longer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Events in which crashes are looked for.
+const ALERT_EVENTS: u32 = 200;
 
 /// How a server behaves.
 #[derive(Clone, Debug, Default)]
@@ -157,7 +160,7 @@ impl Toolbox {
         if let Ok(reply) = &mut outcome
             // A list says it itself.
             && !matches!(name, "process_list" | "health_check")
-            && let Some(line) = self.instances().ok().and_then(|all| alert::line(&all, known.as_deref()))
+            && let Some(line) = self.alert(known.as_deref())
         {
             reply.text.push_str(&line);
             if let Value::Object(data) = &mut reply.data {
@@ -170,6 +173,14 @@ impl Toolbox {
             reply.text = reply.data.to_string();
         }
         outcome
+    }
+
+    /// What is wrong with other apps. A daemon that does not answer is told elsewhere.
+    fn alert(&self, known: Option<&str>) -> Option<String> {
+        let instances = self.instances().ok()?;
+        let params = EventsParams { limit: ALERT_EVENTS, ..EventsParams::default() };
+        let events: EventsReply = self.running().ok()??.call(method::EVENTS, &params).ok()?;
+        alert::line(&instances, &events.events, known)
     }
 
     fn find(&self, name: &str) -> Result<&'static Spec, Trouble> {

@@ -15,6 +15,7 @@ pub mod disks;
 mod env;
 pub mod numbered;
 pub mod processes;
+pub mod tmux;
 pub mod wire;
 
 pub use env::{Output, TestEnv, run};

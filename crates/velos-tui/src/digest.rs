@@ -1,151 +1,91 @@
-//! What a log says as a whole: how much of which level, which patterns, which errors.
+//! What a log says as a whole: the engine's summary, with secrets hidden, and how the lines flowed.
 
-use std::collections::HashMap;
+use velos_log_engine::redact::Redactor;
+use velos_log_engine::summary::{Pattern, Summary};
 
-use velos_log_engine::level::{Classifier, Level};
-use velos_log_engine::template::Miner;
-use velos_log_engine::{Line, Stream, neutralise};
-
-/// Patterns and groups that are kept.
-const GROUPS_MAX: usize = 100;
 /// Parts of the time line.
 pub const PARTS: u64 = 60;
 
-/// Lines of one pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
-    /// How many.
-    pub count: u64,
-    /// The most severe level among them.
-    pub level: Level,
-    /// The pattern, with placeholders.
-    pub text: String,
-    /// The newest of them.
-    pub sample: String,
-    /// When the first came, microseconds since 1970.
-    pub first_us: Option<u64>,
-    /// When the last came.
-    pub last_us: Option<u64>,
-}
-
 /// A log as a whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Digest {
-    /// Lines that were looked at.
-    pub lines: u64,
-    /// From the first of them, microseconds since 1970.
-    pub from_us: Option<u64>,
-    /// To the last.
-    pub to_us: Option<u64>,
-    /// How many of each level, in the order of [`Level::ALL`].
-    pub levels: [u64; 6],
-    /// All lines in equal parts of the time between.
+    /// How much, how bad, which patterns, which errors.
+    pub summary: Summary,
+    /// Lines in equal parts of the period.
     pub flow: Vec<u64>,
-    /// Patterns, the most frequent first.
-    pub patterns: Vec<Group>,
-    /// Patterns of errors, the newest first.
-    pub errors: Vec<Group>,
+    /// How long it took to make it, milliseconds.
+    pub took_ms: u64,
 }
 
 impl Digest {
-    /// Of these lines in order of time, of both streams, secrets hidden already.
-    pub fn of(lines: &[Line]) -> Self {
-        let mut digest = Self { lines: lines.len() as u64, ..Self::default() };
-        let times = || lines.iter().filter_map(|line| line.time_us);
-        (digest.from_us, digest.to_us) = (times().min(), times().max());
-        digest.flow = flow(times(), digest.from_us, digest.to_us);
-        let mut miner = Miner::learn(lines.iter().map(|line| line.bytes.as_slice()));
-        let mut classifiers = [Classifier::new(), Classifier::new()];
-        let mut of_line: Vec<(usize, Level)> = Vec::with_capacity(lines.len());
-        for line in lines {
-            let [out, err] = &mut classifiers;
-            let classifier = if line.stream == Stream::Out { out } else { err };
-            let level = classifier.next(&line.bytes).level;
-            if let Some(count) = digest.levels.get_mut(level as usize) {
-                *count += 1;
-            }
-            of_line.push((miner.add(&line.bytes), level));
+    /// Of a summary and the times of its lines, microseconds since 1970.
+    pub fn new(
+        mut summary: Summary,
+        times: impl Iterator<Item = u64>,
+        redactor: Option<&mut Redactor>,
+    ) -> Self {
+        if let Some(redactor) = redactor {
+            hide(&mut summary, redactor);
         }
-        let templates = miner.templates();
-        let template_of: HashMap<usize, usize> = templates
-            .iter()
-            .enumerate()
-            .flat_map(|(n, one)| one.keys.iter().map(move |key| (*key, n)))
+        // Newest first: that is what one looks for.
+        summary.error_groups.sort_by_key(|group| std::cmp::Reverse(group.last_line));
+        summary.error_groups.sort_by_key(|group| std::cmp::Reverse(group.last_us));
+        let flow = flow(times, summary.period.from_us, summary.period.until_us);
+        Self { summary, flow, took_ms: 0 }
+    }
+}
+
+/// A pattern has a secret in pieces, which no rule knows; so where its example has one, the example stands for it.
+fn hide(summary: &mut Summary, redactor: &mut Redactor) {
+    let mut line = |text: &mut String| -> bool {
+        let hidden: Vec<String> = text
+            .lines()
+            .map(|line| String::from_utf8_lossy(&redactor.line(line.as_bytes())).into_owned())
             .collect();
-        let mut all: HashMap<usize, (Group, usize)> = HashMap::new();
-        let mut bad: HashMap<usize, (Group, usize)> = HashMap::new();
-        for (place, (line, (key, level))) in lines.iter().zip(&of_line).enumerate() {
-            let Some(template) = template_of.get(key) else { continue };
-            let text = || templates.get(*template).map(|one| one.text.clone()).unwrap_or_default();
-            count(&mut all, *template, place, line, *level, text);
-            // What only continues an error (a stack) is not one more.
-            if *level >= Level::Error && !is_continuation(&line.bytes) {
-                count(&mut bad, *template, place, line, *level, text);
-            }
+        let hidden = hidden.join("\n");
+        let is_changed = hidden != text.trim_end_matches('\n');
+        *text = hidden;
+        is_changed
+    };
+    let mut cut_up: Vec<(String, String)> = Vec::new();
+    let mut pattern = |one: &mut Pattern| {
+        let before = one.text.clone();
+        if line(&mut one.example) {
+            one.text = one.example.clone();
+        } else {
+            line(&mut one.text);
         }
-        let finish = |groups: HashMap<usize, (Group, usize)>, newest_first: bool| {
-            let mut groups: Vec<(Group, usize)> = groups.into_values().collect();
-            groups.sort_by_key(|(group, place)| {
-                let rank = if newest_first { *place as u64 } else { group.count };
-                std::cmp::Reverse((rank, *place))
-            });
-            groups.truncate(GROUPS_MAX);
-            let whole = |(mut group, place): (Group, usize)| {
-                group.sample =
-                    lines.get(place).map(|line| neutralise(&line.bytes, false)).unwrap_or_default();
-                group.text = neutralise(group.text.as_bytes(), false);
-                group
-            };
-            groups.into_iter().map(whole).collect()
-        };
-        digest.patterns = finish(all, false);
-        digest.errors = finish(bad, true);
-        digest
+        if before != one.text {
+            cut_up.push((before, one.text.clone()));
+        }
+    };
+    summary.patterns.iter_mut().for_each(&mut pattern);
+    summary.new_patterns.iter_mut().for_each(&mut pattern);
+    for anomaly in &mut summary.anomalies {
+        if let Some((_, safe)) = cut_up.iter().find(|(before, _)| *before == anomaly.of) {
+            anomaly.of.clone_from(safe);
+        } else {
+            line(&mut anomaly.of);
+        }
     }
-
-    /// Lines of the levels error and fatal.
-    pub fn error_lines(&self) -> u64 {
-        self.levels.iter().skip(Level::Error as usize).sum()
+    for group in &mut summary.error_groups {
+        line(&mut group.sample);
+        if line(&mut group.last_message) {
+            group.message = group.last_message.clone();
+        } else {
+            line(&mut group.message);
+        }
+    }
+    if let Some(last) = &mut summary.last_error {
+        line(&mut last.text);
     }
 }
 
-fn count(
-    groups: &mut HashMap<usize, (Group, usize)>,
-    template: usize,
-    place: usize,
-    line: &Line,
-    level: Level,
-    text: impl Fn() -> String,
-) {
-    let (group, newest) = groups.entry(template).or_insert_with(|| {
-        let group = Group {
-            count: 0,
-            level,
-            text: text(),
-            sample: String::new(),
-            first_us: line.time_us,
-            last_us: None,
-        };
-        (group, place)
-    });
-    group.count += 1;
-    group.level = group.level.max(level);
-    group.first_us = group.first_us.or(line.time_us);
-    group.last_us = line.time_us.or(group.last_us);
-    *newest = place;
-}
-
-/// Frames of stacks and the like: they are indented.
-fn is_continuation(line: &[u8]) -> bool {
-    line.first().is_none_or(|byte| matches!(byte, b' ' | b'\t'))
-}
-
-fn flow(times: impl Iterator<Item = u64>, from: Option<u64>, to: Option<u64>) -> Vec<u64> {
-    let (Some(from), Some(to)) = (from, to) else { return Vec::new() };
-    let length = (to - from) / PARTS + 1;
+fn flow(times: impl Iterator<Item = u64>, from_us: u64, until_us: u64) -> Vec<u64> {
+    let length = until_us.saturating_sub(from_us) / PARTS + 1;
     let mut parts = vec![0; PARTS as usize];
-    for time in times {
-        let part = usize::try_from((time - from) / length).unwrap_or(0);
+    for time_us in times.filter(|time_us| *time_us >= from_us) {
+        let part = usize::try_from((time_us - from_us) / length).unwrap_or(usize::MAX);
         if let Some(count) = parts.get_mut(part) {
             *count += 1;
         }
@@ -157,38 +97,10 @@ fn flow(times: impl Iterator<Item = u64>, from: Option<u64>, to: Option<u64>) ->
 mod tests {
     use super::*;
 
-    fn log(texts: &[&str]) -> Vec<Line> {
-        let line = |(n, text): (usize, &&str)| Line {
-            time_us: Some(1_000_000 * n as u64),
-            stream: Stream::Out,
-            bytes: text.as_bytes().to_vec(),
-        };
-        texts.iter().enumerate().map(line).collect()
-    }
-
     #[test]
-    fn patterns_and_errors() {
-        let lines = log(&[
-            "INFO request 1 handled in 12ms",
-            "INFO request 2 handled in 9ms",
-            "ERROR cannot reach db at 10.0.0.1: refused",
-            "    at connect (db.js:10)",
-            "INFO request 3 handled in 99ms",
-            "ERROR cannot reach db at 10.0.0.7: refused",
-        ]);
-        let digest = Digest::of(&lines);
-        assert_eq!((digest.lines, digest.from_us, digest.to_us), (6, Some(0), Some(5_000_000)));
-        assert_eq!(digest.levels[Level::Info as usize], 3);
-        let [error] = digest.errors.as_slice() else { panic!("{:?}", digest.errors) };
-        assert_eq!((error.count, error.level), (2, Level::Error));
-        assert_eq!((error.first_us, error.last_us), (Some(2_000_000), Some(5_000_000)));
-        assert!(error.sample.contains("10.0.0.7") && !error.text.contains("10.0.0.7"), "{error:?}");
-        assert_eq!(digest.patterns.first().map(|group| group.count), Some(3));
-        assert_eq!(digest.flow.iter().sum::<u64>(), 6);
-    }
-
-    #[test]
-    fn an_empty_log() {
-        assert_eq!(Digest::of(&[]), Digest::default());
+    fn a_flow_has_equal_parts() {
+        let flow = flow([0, 99, 100, 6_999, 7_000].into_iter(), 100, 7_000);
+        assert_eq!((flow.len(), flow.iter().sum::<u64>(), flow[0]), (60, 3, 1));
+        assert_eq!(flow[59], 2);
     }
 }

@@ -121,6 +121,8 @@ pub enum Mode {
         text: String,
         /// Before.
         before: String,
+        /// The row that was selected before: what is filtered out loses the selection.
+        selected: Option<InstanceId>,
     },
     /// A question before something that cannot be undone.
     Confirm {
@@ -178,6 +180,8 @@ pub struct Model {
     pub following: Option<LogSource>,
     /// Its log as a whole.
     pub digest: Option<Box<Digest>>,
+    /// When another may be made, milliseconds since 1970.
+    pub digest_due_ms: i64,
     /// A digest was asked for and has not come.
     pub digest_pending: bool,
     /// Its declaration.
@@ -216,6 +220,7 @@ impl Model {
             logs: Logs::default(),
             following: None,
             digest: None,
+            digest_due_ms: 0,
             digest_pending: false,
             info: None,
             events: VecDeque::new(),

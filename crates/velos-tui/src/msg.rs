@@ -67,6 +67,8 @@ pub struct EventLine {
     pub phase: Option<(Phase, Option<i32>)>,
     /// It tells of something that went wrong.
     pub is_bad: bool,
+    /// A process ended by itself, and not well.
+    pub is_crash: bool,
 }
 
 /// Lines that came together.
@@ -139,6 +141,8 @@ impl Verb {
 pub struct LogSource {
     /// Number of this request.
     pub generation: u64,
+    /// Whose they are.
+    pub name: String,
     /// Standard output.
     pub out: PathBuf,
     /// Standard error; may be the same file.

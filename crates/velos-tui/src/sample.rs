@@ -4,9 +4,13 @@ use velos_core::app::AppSpec;
 use velos_core::instance::{Exit, Goal, InstanceId, Phase, SpawnFailure, SpawnStage};
 use velos_core::name::AppName;
 use velos_core::protocol::{HelloReply, InstanceInfo, InstanceSummary};
+use velos_log_engine::Stream;
 use velos_log_engine::level::classify;
+use velos_log_engine::query::{Reader, Window};
+use velos_log_engine::summary::{Analyst, Period, Plan};
 
 use crate::Clock;
+use crate::digest::Digest;
 use crate::logs::LogLine;
 use crate::model::{Look, Model};
 use crate::msg::{EventLine, Host, Msg};
@@ -142,6 +146,35 @@ pub(crate) fn log_lines() -> Vec<LogLine> {
     texts.iter().enumerate().map(line).collect()
 }
 
+/// What a log says as a whole.
+pub(crate) fn digest() -> Digest {
+    let now_us = NOW_MS as u64 * 1_000;
+    let minute_us = 60_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("api-out.log");
+    let trace = "ERROR TypeError: cannot read 'id' of undefined\n    at total (/srv/api/order.js:12:5)\n    at \
+                 checkout (/srv/api/cart.js:44:9)\n";
+    let mut text = String::new();
+    for n in 0..40 {
+        let time = Clock::utc().date(NOW_MS - 40 * 60_000 + n * 60_000).replace(' ', "T");
+        text.push_str(&format!("{time}Z INFO GET /users/{n} 200 in {} ms\n", n * 7 % 50));
+        if n % 9 == 0 {
+            text.push_str(&format!("{time}Z WARN slow query: {n} ms\n{time}Z {trace}"));
+        }
+        if n == 20 {
+            text.push_str(&format!("{time}Z FATAL cannot reach db at 10.0.0.{n}\n"));
+        }
+    }
+    std::fs::write(&log, text).unwrap();
+    let period = Period { label: "last 1h".to_owned(), from_us: now_us - 60 * minute_us, until_us: now_us };
+    let plan = Plan { app: "api".to_owned(), history_us: period.from_us, period };
+    let mut analyst = Analyst::new(plan);
+    let window = Window { since_us: None, until_us: None };
+    analyst.read(Reader::open(&log, Stream::Out, window).unwrap()).unwrap();
+    let times = (0..40).map(|n| now_us - (40 - n) * minute_us);
+    Digest::new(analyst.finish(), times, None)
+}
+
 /// Some things that happened.
 pub(crate) fn events() -> Vec<EventLine> {
     let event = |sequence: u64, instance: u32, text: &str, is_bad| EventLine {
@@ -151,6 +184,7 @@ pub(crate) fn events() -> Vec<EventLine> {
         text: Some(text.to_owned()),
         phase: None,
         is_bad,
+        is_crash: is_bad,
     };
     vec![
         event(1, 0, "api: added", false),

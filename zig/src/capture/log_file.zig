@@ -255,7 +255,7 @@ pub const LogFile = struct {
         var to: [path_max]u8 = undefined;
         var stat: sys.Stat = undefined;
         var target = self.segment_path(&old, self.segment) orelse return sys.negative(.NAMETOOLONG);
-        while (sys.stat_path(target, &stat) == 0) {
+        while (sys.stat_path(target, &stat) == 0 or self.is_packed(self.segment)) {
             self.segment += 1;
             target = self.segment_path(&old, self.segment) orelse return sys.negative(.NAMETOOLONG);
         }
@@ -271,6 +271,15 @@ pub const LogFile = struct {
         return self.open(clock);
     }
 
+    fn is_packed(self: *LogFile, segment: u64) bool {
+        var buffer: [path_max]u8 = undefined;
+        var packed_buffer: [path_max]u8 = undefined;
+        var stat: sys.Stat = undefined;
+        const path = self.segment_path(&buffer, segment) orelse return false;
+        const name = std.fmt.bufPrintZ(&packed_buffer, "{s}.zst", .{path}) catch return false;
+        return sys.stat_path(name, &stat) == 0;
+    }
+
     fn remove_segment(self: *LogFile, segment: u64) void {
         if (segment == 0) return;
         var buffer: [path_max]u8 = undefined;
@@ -278,8 +287,10 @@ pub const LogFile = struct {
         const path = self.segment_path(&buffer, segment) orelse return;
         // What is gone already need not be removed.
         _ = sys.unlink(path);
-        const index_path = std.fmt.bufPrintZ(&index_buffer, "{s}.vix", .{path}) catch return;
-        _ = sys.unlink(index_path);
+        inline for (.{ "{s}.vix", "{s}.zst" }) |form| {
+            const beside = std.fmt.bufPrintZ(&index_buffer, form, .{path}) catch return;
+            _ = sys.unlink(beside);
+        }
     }
 
     /// `x-out.log` closed as segment 3 is `x-out.3.log`.

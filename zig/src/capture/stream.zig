@@ -6,6 +6,7 @@ const abi = @import("../abi.zig");
 const sys = @import("../sys.zig");
 const index = @import("index.zig");
 const journal = @import("journal.zig");
+const Form = @import("form.zig").Form;
 const LogFile = @import("log_file.zig").LogFile;
 const Peeker = @import("fifo.zig").Peeker;
 
@@ -19,6 +20,8 @@ const partial_first_ns = 2 * std.time.ns_per_ms;
 const partial_max_ns = 128 * std.time.ns_per_ms;
 const retry_ns = 100 * std.time.ns_per_ms;
 const grown_pipe = 1 << 20;
+/// Lines in another form are made in pieces of this size.
+const made_bytes = 128 << 10;
 /// Turns of one stream before the others have theirs.
 const turns_max = 8;
 
@@ -27,6 +30,10 @@ pub const Stream = struct {
     name: u64,
     kind: u8,
     log: ?*LogFile,
+    /// Gets what `log` gets.
+    both: ?*LogFile = null,
+    form: ?*const Form = null,
+    has_rotated: bool = false,
     /// Next look by time; forever: the poller tells.
     look_at_ns: u64 = abi.forever,
     pause_ns: u64 = 0,
@@ -125,10 +132,12 @@ pub const Stream = struct {
     }
 
     fn move(stream: *Stream, writer: anytype, bytes: []const u8, now_ns: u64) i32 {
-        const log = stream.log orelse {
+        // What is not stored itself may be in the log of both.
+        const log = stream.log orelse stream.both orelse {
             stream.take_out(writer, bytes.len);
             return 0;
         };
+        if (stream.form) |form| return stream.move_made(writer, log, form, bytes, now_ns);
         var flags: u8 = 0;
         if (stream.inside_line) flags |= index.flag.starts_inside;
         if (bytes[bytes.len - 1] != '\n') flags |= index.flag.ends_inside;
@@ -146,14 +155,61 @@ pub const Stream = struct {
         stream.take_out(writer, written.len);
         if (writer.journal) |*open_journal| open_journal.end();
         if (written.len > 0) {
+            stream.copy_to_both(writer, bytes[0..written.len], flags, now_ns);
             stream.started.store(false, .release);
             stream.inside_line = bytes[written.len - 1] != '\n';
             stream.partial_since_ns = 0;
             _ = stream.bytes.fetchAdd(written.len, .monotonic);
             _ = stream.lines.fetchAdd(index.count_lines(bytes[0..written.len]), .monotonic);
         }
-        if (log.rotated != before) stream.segment.store(@intCast(log.segment), .monotonic);
+        if (log.rotated != before) stream.note_rotation(log);
         return written.rc;
+    }
+
+    fn note_rotation(stream: *Stream, log: *const LogFile) void {
+        stream.segment.store(@intCast(log.segment), .monotonic);
+        stream.has_rotated = true;
+    }
+
+    /// The same for lines that are stored in another form. The journal knows only what is stored as it came, so a
+    /// daemon that is killed at the wrong instant may store one batch of these twice.
+    fn move_made(stream: *Stream, writer: anytype, log: *LogFile, form: *const Form, bytes: []const u8, now_ns: u64) i32 {
+        var out: [made_bytes]u8 = undefined;
+        const made = form.render(&out, bytes, stream.inside_line, stream.kind == 2, sys.wall_us());
+        var flags: u8 = 0;
+        if (stream.inside_line and !form.json) flags |= index.flag.starts_inside;
+        if (out[made.len - 1] != '\n') flags |= index.flag.ends_inside;
+        if (stream.started.load(.acquire)) flags |= index.flag.started;
+        writer.close_sibling_record(log, stream.kind);
+        stream.acquire();
+        stream.in_flight = made.consumed;
+        stream.taken = false;
+        stream.release();
+        writer.mark_busy(now_ns);
+        const before = log.rotated;
+        const written = log.append(out[0..made.len], stream.kind, flags, now_ns, &writer.clock);
+        writer.mark_idle();
+        const consumed = if (written.len == made.len) made.consumed else end_of_lines(bytes, index.count_lines(out[0..written.len]));
+        stream.take_out(writer, consumed);
+        if (consumed > 0) {
+            stream.copy_to_both(writer, out[0..written.len], flags, now_ns);
+            stream.started.store(false, .release);
+            stream.inside_line = bytes[consumed - 1] != '\n';
+            stream.partial_since_ns = 0;
+            _ = stream.bytes.fetchAdd(written.len, .monotonic);
+            _ = stream.lines.fetchAdd(index.count_lines(bytes[0..consumed]), .monotonic);
+        }
+        if (log.rotated != before) stream.note_rotation(log);
+        return written.rc;
+    }
+
+    /// A log of both that cannot be written keeps nothing from the other.
+    fn copy_to_both(stream: *Stream, writer: anytype, bytes: []const u8, flags: u8, now_ns: u64) void {
+        const both = stream.both orelse return;
+        if (stream.log == null) return;
+        writer.mark_busy(now_ns);
+        _ = both.append(bytes, stream.kind, flags, now_ns, &writer.clock);
+        writer.mark_idle();
     }
 
     /// What is in the file leaves the FIFO, unless the loop thread has taken it out meanwhile.
@@ -259,6 +315,12 @@ pub const Stream = struct {
             stream.count_dropped(seen[0..take]);
             peeker.consume(stream.fifo, take);
         }
+    }
+
+    fn end_of_lines(bytes: []const u8, count: usize) usize {
+        var at: usize = 0;
+        for (0..count) |_| at = (std.mem.indexOfScalarPos(u8, bytes, at, '\n') orelse return bytes.len) + 1;
+        return at;
     }
 
     pub fn stats(stream: *const Stream) abi.CaptureStats {

@@ -12,8 +12,10 @@ use crate::output::{Printed, print, print_json};
 
 pub(crate) fn run(context: &super::Context, events: &Events) -> super::Result {
     let mut client = context.daemon()?;
-    let params = EventsParams { since: events.since, targets: events.targets.clone(), limit: 0 };
-    let reply: EventsReply = client.call(method::EVENTS, &params)?;
+    let (since, from_ms) = since(events.since.as_deref())?;
+    let params = EventsParams { since, targets: events.targets.clone(), limit: 0 };
+    let mut reply: EventsReply = client.call(method::EVENTS, &params)?;
+    reply.events.retain(|event| from_ms.is_none_or(|from| event.at_ms >= from));
     if context.machine && !events.follow {
         print_json(&reply)?;
         return Ok(0);
@@ -23,6 +25,16 @@ pub(crate) fn run(context: &super::Context, events: &Events) -> super::Result {
         follow(context, &mut client, EventsParams { since: Some(reply.newest), ..params })?;
     }
     Ok(0)
+}
+
+/// A sequence number, or a moment in milliseconds.
+fn since(text: Option<&str>) -> Result<(Option<u64>, Option<i64>), ErrorReply> {
+    let Some(text) = text else { return Ok((None, None)) };
+    if let Some(sequence) = text.strip_prefix('#').and_then(|number| number.parse().ok()) {
+        return Ok((Some(sequence), None));
+    }
+    let us = super::logs_wanted::moment("since", text)?;
+    Ok((None, Some(i64::try_from(us / 1_000).unwrap_or(i64::MAX))))
 }
 
 fn follow(context: &super::Context, client: &mut Client, params: EventsParams) -> Result<(), ErrorReply> {

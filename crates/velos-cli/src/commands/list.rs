@@ -6,7 +6,7 @@ use velos_core::protocol::{InstanceSummary, ListReply, Targets, method};
 use velos_core::units::{short_bytes, short_duration};
 use velos_log_engine::{Stream, neutralise, tail};
 
-use crate::args::{List, SortBy};
+use crate::args::{List, Sort, SortBy};
 use crate::output::{print, print_json, width};
 use crate::table::{Cell, Column, table};
 
@@ -28,7 +28,11 @@ const COLUMNS: [Column; 12] = [
 pub(crate) fn run(context: &super::Context, wanted: &List) -> super::Result {
     let mut client = context.daemon()?;
     let mut list: ListReply = client.call(method::LIST, &Targets::default())?;
-    sort(&mut list.instances, wanted.sort.unwrap_or(SortBy::Id));
+    let order = wanted.sort.unwrap_or(Sort { by: SortBy::Id, is_turned: false });
+    sort(&mut list.instances, order.by);
+    if order.is_turned {
+        list.instances.reverse();
+    }
     if context.machine {
         print_json(&list.instances)?;
     } else if !context.quiet {

@@ -15,12 +15,20 @@ pub(crate) fn run(context: &super::Context, logs: &Logs) -> super::Result {
     let home = Home::from_environment()?;
     let view = View::of(logs);
     // A window that is asked for has an end.
-    let has_end = logs.nostream || logs.until.is_some() || view.is_some();
+    let has_end = logs.nostream || logs.run.is_some() || logs.until.is_some() || view.is_some();
     let streams = logs.follow
         || !has_end && logs.since.is_none() && !context.machine && std::io::stdout().is_terminal();
     if logs.follow && logs.until.is_some() {
         return Err(super::usage("--follow has no end, so --until has no place beside it"));
     }
+    let of_run;
+    let logs = match logs.run {
+        Some(number) => {
+            of_run = super::runs::window(context, logs, number)?;
+            &of_run
+        }
+        None => logs,
+    };
     let wanted = Wanted::of(logs, context.machine, streams)?;
     let sources = find(&home, &logs.targets)?;
     match view {

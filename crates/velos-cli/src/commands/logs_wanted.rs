@@ -101,7 +101,7 @@ pub(crate) fn period_since(since: Option<&String>, default: (u64, &str)) -> Resu
     Ok(Period { label: label(Some(text), None).unwrap_or_default(), from_us, until_us })
 }
 
-fn moment(name: &str, text: &str) -> Result<u64, ErrorReply> {
+pub(crate) fn moment(name: &str, text: &str) -> Result<u64, ErrorReply> {
     parse_when(text, &Zoned::now())
         .map_err(|error| super::usage(format!("--{name}: {error}")).hint(WhenError::HINT))
 }

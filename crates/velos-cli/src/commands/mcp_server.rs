@@ -6,12 +6,16 @@ use clap::Parser;
 use velos_client::Home;
 use velos_core::app::AppSpec;
 use velos_core::error::ErrorReply;
+use velos_mcp::install::{Client, Entry};
 use velos_mcp::{Host, Http, Listening, NewApp, Options, Selection};
 
 use super::declare;
-use crate::args::{Arguments, Command, McpServer, McpTools, Start};
+use crate::args::{Arguments, Command, McpClient, McpServer, McpTools, Start};
 
 pub(crate) fn run(context: &super::Context, wanted: &McpServer) -> super::Result {
+    if let Some(client) = wanted.install {
+        return install(context, wanted, client);
+    }
     let options = Options {
         read_only: wanted.read_only,
         selection: match wanted.tools {
@@ -44,6 +48,56 @@ fn tell(context: &super::Context, listening: &Listening) {
             "warning: other machines can reach it, and the token travels in the clear; put TLS in front of it\n",
         );
     }
+}
+
+fn install(context: &super::Context, wanted: &McpServer, client: McpClient) -> super::Result {
+    let client = match client {
+        McpClient::Claude => Client::Claude,
+        McpClient::Cursor => Client::Cursor,
+        McpClient::Codex => Client::Codex,
+        McpClient::Gemini => Client::Gemini,
+        McpClient::Vscode => Client::Vscode,
+    };
+    let here = std::env::current_dir()
+        .map_err(|error| super::failed(format!("cannot tell where we are: {error}")))?;
+    let home = match (wanted.user, std::env::var_os("HOME").filter(|home| !home.is_empty())) {
+        (false, _) => None,
+        (true, Some(home)) => Some(std::path::PathBuf::from(home)),
+        (true, None) => return Err(super::usage("HOME is not set").hint("set it, or leave out --user")),
+    };
+    let plan = velos_mcp::install::plan(client, &entry(wanted), &here, home.as_deref())?;
+    if wanted.print {
+        crate::output::print(&plan.text)?;
+        super::note(&format!("this would be {}\n", plan.path.display()));
+        return Ok(0);
+    }
+    plan.write()?;
+    let said = if plan.is_unchanged { "says so already" } else { "has the entry \"velos\" now" };
+    context.say(&format!("[OK] {} {said}\n", plan.path.display()))?;
+    Ok(0)
+}
+
+/// How a client starts this server, with the flags that were given.
+fn entry(wanted: &McpServer) -> Entry {
+    let mut args = vec!["mcp-server".to_owned()];
+    if wanted.read_only {
+        args.push("--read-only".to_owned());
+    }
+    if wanted.tools == McpTools::Core {
+        args.push("--tools=core".to_owned());
+    }
+    args.extend(wanted.allow.iter().map(|glob| format!("--allow={glob}")));
+    if wanted.structured {
+        args.push("--structured".to_owned());
+    }
+    let own = std::env::current_exe().unwrap_or_else(|_| "velos".into());
+    let search = std::env::var("PATH").unwrap_or_default();
+    // The name outlives an update; a path only when the name means something else.
+    let is_in_path = crate::interpreter::find("velos", &search)
+        .is_some_and(|found| std::fs::canonicalize(found).ok() == std::fs::canonicalize(&own).ok());
+    let command = if is_in_path { "velos".to_owned() } else { own.to_string_lossy().into_owned() };
+    let env = std::env::var("VELOS_HOME").ok().filter(|home| !home.is_empty());
+    Entry { command, args, env: env.map(|home| ("VELOS_HOME".to_owned(), home)).into_iter().collect() }
 }
 
 /// Declares apps as `velos start` does.

@@ -32,6 +32,7 @@ mod logs_views;
 mod logs_wanted;
 pub(crate) mod mcp_server;
 pub(crate) mod monit;
+pub(crate) mod pack_log;
 pub(crate) mod pid;
 pub(crate) mod ping;
 pub(crate) mod runs;
@@ -47,6 +48,7 @@ mod unix_peers;
 pub(crate) mod upgrade;
 pub(crate) mod version;
 pub(crate) mod wait;
+mod wait_log;
 pub(crate) mod why;
 
 use std::io::IsTerminal;
@@ -57,7 +59,7 @@ use velos_core::instance::InstanceId;
 use velos_core::protocol::InstanceSummary;
 use velos_core::selector::Candidate;
 
-use crate::args::{Arguments, Color};
+use crate::args::{Color, Globals};
 
 /// Exit code, or a failure for `error.rs`.
 pub(crate) type Result = std::result::Result<u8, ErrorReply>;
@@ -72,7 +74,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(arguments: &Arguments) -> Self {
+    pub(crate) fn new(arguments: Globals) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let when = if arguments.no_color { Color::Never } else { arguments.color };
         let colour = |terminal: bool| match when {

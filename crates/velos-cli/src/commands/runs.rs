@@ -1,11 +1,12 @@
 //! `velos runs`: when each process of an instance began, how long it ran, why it ended, what it used.
 
+use velos_core::error::ErrorReply;
 use velos_core::event::{Cause, Verb};
 use velos_core::protocol::{InstanceRuns, RunsReply, Targets as Params, method};
 use velos_core::run::Run;
 use velos_core::units::{short_bytes, short_duration};
 
-use crate::args::Targets;
+use crate::args::{Logs, Targets};
 use crate::clock::Clock;
 use crate::output::width;
 use crate::table::{Cell, Column, table};
@@ -42,6 +43,50 @@ pub(crate) fn run(context: &super::Context, targets: &Targets) -> super::Result 
         .collect();
     context.say(&text)?;
     Ok(0)
+}
+
+/// What a run printed, as a window of time. Of a run that followed at once the first lines do not belong to it.
+pub(crate) fn window(context: &super::Context, logs: &Logs, number: i64) -> Result<Logs, ErrorReply> {
+    /// Times of runs are cut to milliseconds, and last words are stored a little later.
+    const BEFORE_MS: i64 = 1;
+    const AFTER_MS: i64 = 50;
+    const SETTLED_MS: i64 = 1_000;
+    let mut client = context.daemon()?;
+    let reply: RunsReply = client.call(method::RUNS, &Params { targets: logs.targets.clone() })?;
+    let [one] = &reply.instances[..] else {
+        return Err(super::usage(format!(
+            "--run is about one instance, and {} are meant",
+            reply.instances.len()
+        ))
+        .hint("name one: velos logs api:1 --run -1"));
+    };
+    let at = match number {
+        number if number < 0 => {
+            i64::try_from(one.runs.len()).ok().and_then(|count| usize::try_from(count - 1 + number).ok())
+        }
+        number => one.runs.iter().position(|run| i64::try_from(run.number) == Ok(number)),
+    };
+    let Some((at, run)) = at.and_then(|at| Some((at, one.runs.get(at)?))) else {
+        let kept: Vec<String> = one.runs.iter().map(|run| run.number.to_string()).collect();
+        let name = super::shown_name(&one.name, one.slot);
+        return Err(super::failed(format!("no run {number} of {name} is kept"))
+            .hint(format!("kept are {}", kept.join(", "))));
+    };
+    let next = one.runs.get(at + 1).map(|next| next.started_ms - BEFORE_MS);
+    let end = run.ended_ms.map(|end| next.map_or(end + AFTER_MS, |next| next.min(end + AFTER_MS)));
+    let now_ms = i64::try_from(super::select::now_us() / 1_000).unwrap_or(i64::MAX);
+    if end.is_some_and(|end| now_ms.saturating_sub(end) < SETTLED_MS) {
+        // The index tells of the last quarter of a second a little later; until then nobody knows whose lines those are.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+    let text =
+        |ms: i64| jiff::Timestamp::from_millisecond(ms).map(|time| time.to_string()).unwrap_or_default();
+    Ok(Logs {
+        since: Some(text(run.started_ms - BEFORE_MS)),
+        until: end.map(text),
+        run: None,
+        ..logs.clone()
+    })
 }
 
 fn render(one: &InstanceRuns, clock: &Clock, now_ms: i64, width: usize, colour: bool) -> String {

@@ -11,7 +11,7 @@ use velos_core::protocol::{ListReply, Outcome, Outcomes, Refusal, Start as Param
 use velos_core::selector;
 
 use super::{declare, select};
-use crate::args::{Restart, Start};
+use crate::args::{Logs, Restart, Start};
 
 pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
     if start.targets.is_empty() {
@@ -90,7 +90,18 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
         // A closed stderr changes nothing about the exit code.
         let _ = std::io::stderr().write_all(doubts.as_bytes());
     }
+    if code == 0 && start.attach && !context.machine {
+        let targets = outcomes.instances.iter().map(|outcome| outcome.id.0.to_string()).collect();
+        let logs = Logs { targets, follow: true, since: Some(moment(begin)), ..Logs::default() };
+        return super::logs::run(context, &logs);
+    }
     Ok(code)
+}
+
+/// As `--since` takes it.
+fn moment(us: u64) -> String {
+    let us = i64::try_from(us).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_microsecond(us).map(|time| time.to_string()).unwrap_or_default()
 }
 
 /// The name, or `name-1`, `name-2`, ... when others have it.

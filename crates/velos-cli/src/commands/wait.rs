@@ -15,13 +15,16 @@ pub(crate) fn run(context: &super::Context, wait: &Wait) -> super::Result {
     let timeout = wait.timeout.as_ref().map(|text| parse_duration_ms(text)).transpose();
     let timeout = timeout.map_err(|error| super::usage(format!("--timeout: {error}")))?;
     let until = timeout.map(|ms| Instant::now() + Duration::from_millis(ms));
+    if let WaitFor::Log(pattern) = &wait.until {
+        return super::wait_log::run(context, &wait.targets, pattern, until);
+    }
     let mut follower = context.daemon()?;
     // Before the first look, so that nothing happens unseen in between.
     follower.subscribe(&EventsParams::default())?;
     let mut asker = context.daemon()?;
     loop {
         let instances = chosen(&mut asker, &wait.targets)?;
-        let verdicts: Vec<Verdict> = instances.iter().map(|one| verdict(wait.until, one)).collect();
+        let verdicts: Vec<Verdict> = instances.iter().map(|one| verdict(&wait.until, one)).collect();
         if let Some(failed) = instances.iter().zip(&verdicts).find(|(_, verdict)| **verdict == Verdict::Never)
         {
             let name = super::shown_name(&failed.0.name, failed.0.slot);
@@ -30,7 +33,7 @@ pub(crate) fn run(context: &super::Context, wait: &Wait) -> super::Result {
             return Err(super::failed(message).hint(format!("see `velos why {name}`")));
         }
         if verdicts.iter().all(|verdict| *verdict == Verdict::Now) {
-            return answer(context, wait.until, &instances);
+            return answer(context, &wait.until, &instances);
         }
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
@@ -55,7 +58,7 @@ pub(crate) fn run(context: &super::Context, wait: &Wait) -> super::Result {
     }
 }
 
-fn chosen(client: &mut Client, targets: &[String]) -> Result<Vec<InstanceSummary>, ErrorReply> {
+pub(crate) fn chosen(client: &mut Client, targets: &[String]) -> Result<Vec<InstanceSummary>, ErrorReply> {
     let list: ListReply = client.call(method::LIST, &Targets::default())?;
     let candidates: Vec<_> = list.instances.iter().map(super::candidate).collect();
     let ids = selector::resolve(targets, &candidates)?;
@@ -69,7 +72,7 @@ enum Verdict {
     Never,
 }
 
-fn verdict(wanted: WaitFor, one: &InstanceSummary) -> Verdict {
+fn verdict(wanted: &WaitFor, one: &InstanceSummary) -> Verdict {
     match (wanted, one.phase) {
         (WaitFor::Online, Phase::Online) => Verdict::Now,
         (WaitFor::Healthy, Phase::Online) if one.healthy != Some(false) => Verdict::Now,
@@ -80,11 +83,11 @@ fn verdict(wanted: WaitFor, one: &InstanceSummary) -> Verdict {
 }
 
 /// With `exit` the code of the app is ours.
-fn answer(context: &super::Context, wanted: WaitFor, instances: &[InstanceSummary]) -> super::Result {
+fn answer(context: &super::Context, wanted: &WaitFor, instances: &[InstanceSummary]) -> super::Result {
     if context.machine {
         crate::output::print_json(&instances)?;
     }
-    if wanted != WaitFor::Exit {
+    if *wanted != WaitFor::Exit {
         return Ok(0);
     }
     let code = instances.iter().find_map(|one| match one.exit {
@@ -105,14 +108,14 @@ mod tests {
     fn verdicts() {
         let mut one = crate::sample::instances().swap_remove(0);
         one.phase = Phase::Online;
-        assert_eq!(verdict(WaitFor::Online, &one), Verdict::Now);
-        assert_eq!(verdict(WaitFor::Stopped, &one), Verdict::Later);
+        assert_eq!(verdict(&WaitFor::Online, &one), Verdict::Now);
+        assert_eq!(verdict(&WaitFor::Stopped, &one), Verdict::Later);
         one.healthy = Some(false);
-        assert_eq!(verdict(WaitFor::Healthy, &one), Verdict::Later);
+        assert_eq!(verdict(&WaitFor::Healthy, &one), Verdict::Later);
         one.phase = Phase::Backoff;
-        assert_eq!(verdict(WaitFor::Online, &one), Verdict::Later);
+        assert_eq!(verdict(&WaitFor::Online, &one), Verdict::Later);
         one.phase = Phase::Errored;
-        assert_eq!(verdict(WaitFor::Online, &one), Verdict::Never);
-        assert_eq!(verdict(WaitFor::Exit, &one), Verdict::Now);
+        assert_eq!(verdict(&WaitFor::Online, &one), Verdict::Never);
+        assert_eq!(verdict(&WaitFor::Exit, &one), Verdict::Now);
     }
 }

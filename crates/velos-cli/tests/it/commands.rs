@@ -134,16 +134,18 @@ fn the_list_in_other_shapes_and_orders() {
     assert!(list[0]["monit"]["memory"].as_u64().unwrap() > 0);
     let sorted = env.run(&["list", "--sort", "name", "--machine"]).ok().stdout;
     assert!(sorted.find("\"a\"").unwrap() < sorted.find("\"b\"").unwrap(), "{sorted}");
+    let turned = env.run(&["list", "--sort", "name:desc", "--machine"]).ok().stdout;
+    assert!(turned.find("\"b\"").unwrap() < turned.find("\"a\"").unwrap(), "{turned}");
+    env.run(&["list", "--sort", "name:up"]).fails(2, &["asc or desc"]);
     env.run(&["list", "--sort", "colour"]).fails(2, &["colour"]);
 }
 
 #[test]
 fn what_is_declared_without_effect_is_told() {
     let env = env();
-    let text =
-        "[apps.api]\ncommand = \"exec sleep 1000\"\nlogs = { out = \"NULL\", combined = \"all.log\" }\n";
+    let text = "[apps.api]\ncommand = \"exec sleep 1000\"\nlisten = \"3000\"\nlogs = { out = \"NULL\" }\n";
     std::fs::write(env.work().join("velos.toml"), text).unwrap();
     let output = env.run(&["start", "velos.toml"]).ok();
-    assert!(output.stderr.contains("warning: api: logs.combined has no effect yet"), "{output:?}");
+    assert!(output.stderr.contains("warning: api: listen has no effect yet"), "{output:?}");
     assert!(!env.out_log("api").exists(), "nothing is stored of a stream that is thrown away");
 }

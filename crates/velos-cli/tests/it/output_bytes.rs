@@ -82,6 +82,7 @@ fn both_streams_go_to_their_own_file() {
 #[test]
 fn a_flood_is_rotated_and_whole() {
     let env = env();
+    env.run(&["config", "set", "logs.compress", "false"]).ok();
     // 400,000 lines of 64 bytes: 25 MiB, over two files of 10 MiB.
     env.try_start("flood", &["--no-autorestart"], &["lines", "400000", "--size", "64"]);
     env.wait_instance("flood", "ended", |one| one.phase == Phase::Stopped);

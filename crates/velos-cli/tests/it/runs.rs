@@ -90,3 +90,30 @@ fn what_is_typed_reaches_the_program() {
     env.run(&["stop", "echo"]).ok();
     env.run(&["attach", "echo"]).fails(1, &["echo is stopped", "velos start echo"]);
 }
+
+#[test]
+fn the_log_of_a_run_and_a_line_to_wait_for() {
+    let env = env();
+    env.file("job.sh", "echo \"run $(cat count)\"; sleep 0.2; echo ready in 3 ms; exec sleep 1000\n", 0o644);
+    env.file("count", "1", 0o644);
+    env.run(&["start", "job.sh"]).ok();
+    let waited = env.run(&["wait", "job", "--for", "log=ready in \\d+", "--timeout", "20s"]).ok();
+    assert!(waited.stdout.contains("[OK] job: ready in 3 ms"), "{}", waited.stdout);
+    env.file("count", "2", 0o644);
+    env.run(&["restart", "job"]).ok();
+    env.run(&["wait", "job", "--for", "log=ready", "--timeout", "20s"]).ok();
+    let log = |run: &str| env.run(&["logs", "job", "--run", run, "--raw"]).ok().stdout;
+    assert_eq!(log("-1"), "run 1\nready in 3 ms\n");
+    assert_eq!(log("1"), "run 1\nready in 3 ms\n");
+    assert_eq!(log("2"), "run 2\nready in 3 ms\n");
+    env.run(&["logs", "job", "--run", "9"]).fails(1, &["no run 9 of job is kept", "kept are 1, 2"]);
+    env.run(&["wait", "job", "--for", "log=never", "--timeout", "50ms"]).fails(5, &["the time is over"]);
+    env.run(&["wait", "job", "--for", "log=("]).fails(2, &["log=("]);
+    env.run(&["stop", "job"]).ok();
+    env.run(&["wait", "job", "--for", "log=never"]).fails(1, &["job is stopped"]);
+    env.run(&["wait", "job", "--for", "lunch"]).fails(2, &["online, healthy, stopped, exit or log=PATTERN"]);
+    let events = env.run(&["events", "--since", "1h"]).ok().stdout;
+    assert!(events.contains("job"), "{events}");
+    assert_eq!(env.run(&["events", "--since", "#100000"]).ok().stdout, "");
+    env.run(&["events", "--since", "tomorrowish"]).fails(2, &["tomorrowish"]);
+}

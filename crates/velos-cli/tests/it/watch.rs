@@ -34,6 +34,7 @@ fn touch(path: &Path) {
 
 /// Nothing happens for longer than the quiet time.
 fn stays_quiet(env: &TestEnv) {
+    env.wait_instance("api", "is online", |one| one.phase == Phase::Online);
     let before = (restarts(env), env.pid("api"));
     let begin = Instant::now();
     wait_until("the quiet time is over", SOON, || begin.elapsed().as_millis() > 500);

@@ -25,8 +25,7 @@ pub struct LogSpec {
     pub max_size_bytes: u64,
     /// Rotated files kept besides the live one.
     pub keep: u32,
-    /// Compress rotated files.
-    #[serde(skip_serializing_if = "is_false")]
+    /// Compress rotated files but the newest.
     pub compress: bool,
     /// All instances write to the same files, so that no number stands in the names.
     #[serde(skip_serializing_if = "is_false")]
@@ -60,7 +59,7 @@ impl Default for LogSpec {
             discard_err: false,
             max_size_bytes: 10 * 1024 * 1024,
             keep: 10,
-            compress: false,
+            compress: true,
             merge: false,
             format: LogFormat::Raw,
             timestamps: None,

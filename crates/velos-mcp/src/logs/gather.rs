@@ -38,6 +38,22 @@ pub(crate) struct Row {
     pub(crate) text: String,
 }
 
+impl Row {
+    /// Of a text that stands nowhere; its level is that of the line by itself.
+    pub(crate) fn of_text(text: &str) -> Self {
+        Self {
+            source: 0,
+            log: 0,
+            start: Place::default(),
+            end: Place::default(),
+            time_us: None,
+            stream: Stream::Err,
+            level: velos_log_engine::level::classify(text.as_bytes()).level,
+            text: text.to_owned(),
+        }
+    }
+}
+
 impl Selected {
     fn wants(&self, row: &Row) -> bool {
         self.level.is_none_or(|level| row.level >= level)
@@ -169,34 +185,6 @@ pub(crate) fn after(
         rows.truncate(count);
     }
     Ok((rows, ends, is_cut))
-}
-
-/// All lines of the logs since a moment, in order of each log, as long as `each` wants more; newest blocks first when
-/// there is too much.
-pub(crate) fn whole_since(
-    sources: &[Source],
-    wanted: Selected,
-    bytes_max: u64,
-    salt: u64,
-) -> io::Result<(Vec<Row>, bool)> {
-    let mut rows = Vec::new();
-    let mut is_cut = false;
-    for (number, log, file) in each_log(sources) {
-        let mut found: Vec<Vec<LogLine>> = Vec::new();
-        let mut scanned = 0;
-        file.backward(None, |block| {
-            let is_old = block.first().is_some_and(|line| wanted.is_before(line));
-            scanned += block.iter().map(|line| line.bytes.len() as u64 + 1).sum::<u64>();
-            found.push(block);
-            is_cut |= scanned >= bytes_max;
-            !is_old && scanned < bytes_max
-        })?;
-        let mut reader = Reader::new(number, log, salt);
-        rows.extend(
-            found.iter().rev().flatten().map(|line| reader.row(line)).filter(|row| wanted.wants(row)),
-        );
-    }
-    Ok((in_order(rows), is_cut))
 }
 
 /// By time; within a log the order of the log holds, and a line without a time stays behind the one before it.

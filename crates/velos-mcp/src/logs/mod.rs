@@ -7,5 +7,5 @@ mod source;
 
 pub(crate) use cursor::Cursor;
 pub(crate) use file::{Log, LogLine, Place};
-pub(crate) use gather::{Row, Selected, after, last, whole_since};
+pub(crate) use gather::{Row, Selected, after, last};
 pub(crate) use source::{Source, sources};

@@ -1,9 +1,14 @@
 //! The logs of an instance.
 
 use velos_core::protocol::InstanceSummary;
-use velos_log_engine::Stream;
+use velos_log_engine::{Index, Stream, flag};
 
 use super::Log;
+
+/// A mark so near to the counted begin belongs to this run.
+const SLACK_US: u64 = 2_000_000;
+/// The count is late by as long as the question took.
+const UNSURE_US: u64 = 20_000;
 
 /// An instance and its two logs; one, when both streams go to the same file.
 #[derive(Clone, Debug)]
@@ -30,9 +35,19 @@ pub(crate) fn sources(instances: &[InstanceSummary]) -> Vec<Source> {
         if is_shared || logs.is_empty() {
             continue;
         }
-        let started_us =
-            one.uptime_ms.map(|up| crate::clock::now_us().saturating_sub(up.saturating_mul(1_000)));
+        let started_us = one.uptime_ms.map(|up| started(up, &logs));
         sources.push(Source { name: crate::toolbox::shown_name(one), id: one.id.0, logs, started_us });
     }
     sources
+}
+
+/// When the run of a process began: the index marks the first bytes of a run, else it is counted back from now.
+fn started(uptime_ms: u64, logs: &[Log]) -> u64 {
+    let counted = crate::clock::now_us().saturating_sub(uptime_ms.saturating_mul(1_000));
+    let marked = logs.iter().filter_map(|log| {
+        let index = Index::of(&log.path);
+        let record = index.records().iter().rev().find(|record| record.flags & flag::STARTED != 0)?;
+        (record.time_us.abs_diff(counted) <= SLACK_US).then_some(record.time_us)
+    });
+    marked.min().unwrap_or(counted.saturating_sub(UNSURE_US)).min(counted.saturating_sub(UNSURE_US))
 }

@@ -1,20 +1,31 @@
 //! `log_summary`: what a big log says, in a few hundred tokens.
 
+use std::path::Path;
+
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
+use velos_core::protocol::InstanceSummary;
+use velos_log_engine::Stream;
+use velos_log_engine::errors::ErrorGroup;
+use velos_log_engine::summary::{Pattern, Period, Summary, summarise};
 
 use super::log_read::since;
 use super::{Format, Formatted};
-use crate::clean::{capped, fenced};
+use crate::clean::{Cleaner, capped, fenced};
 use crate::clock;
-use crate::logs::{self, Selected};
+use crate::compact::message;
+use crate::logs;
 use crate::reply::{Outcome, Reply};
-use crate::summary::{self, Pattern};
+use crate::stack;
 use crate::tokens;
 use crate::toolbox::{Call, unreadable};
 
 const TOKENS: usize = 800;
 const TEXT_CHARS_MAX: usize = 200;
+/// Of several apps at most so many are summed up, the worst first.
+const APPS_MAX: usize = 10;
+/// Entries of each kind in the document.
+const LISTED: usize = 10;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,82 +45,163 @@ impl Formatted for Arguments {
 
 pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
     let chosen = call.toolbox.chosen(arguments.name.as_deref())?;
-    let sources = logs::sources(&chosen);
-    let wanted = Selected { since_us: since(arguments.since.as_deref(), &sources)?, ..Selected::default() };
-    let (rows, is_cut) =
-        logs::whole_since(&sources, wanted, summary::BYTES_MAX, call.toolbox.salt).map_err(unreadable)?;
-    let summary = summary::of(&rows);
-    let budget = arguments.max_tokens.unwrap_or(TOKENS).clamp(100, 5_000);
-    let mut text = String::new();
-    let span = match (summary.first_us, summary.last_us) {
-        (Some(first), Some(last)) => format!(", {} to {}", clock::moment_us(first), clock::moment_us(last)),
-        _ => String::new(),
-    };
-    let cut = if is_cut { " (only the newest part was read)" } else { "" };
-    text.push_str(&format!("{} lines{span}{cut}\n", summary.lines));
-    let levels: Vec<String> =
-        summary.levels.iter().map(|(level, count)| format!("{level} {count}")).collect();
-    if !levels.is_empty() {
-        text.push_str(&format!("levels: {}\n", levels.join(", ")));
+    let from_us = since(arguments.since.as_deref(), &logs::sources(&chosen))?.unwrap_or(0);
+    let label = arguments.since.clone().unwrap_or_else(|| "all".to_owned());
+    let mut summaries = Vec::new();
+    for (app, instances) in by_app(chosen) {
+        let sources = logs::sources(&instances);
+        let files: Vec<(&Path, Stream)> = sources
+            .iter()
+            .flat_map(|source| &source.logs)
+            .map(|log| (log.path.as_path(), log.stream))
+            .collect();
+        let period = Period { label: label.clone(), from_us, until_us: clock::now_us() };
+        summaries.push(summarise(&app, &files, period).map_err(unreadable)?);
     }
-    if let Some(spike) = &summary.spike {
-        text.push_str(&format!("spike: {} errors around {}\n", spike.count, clock::moment_us(spike.at_us)));
+    summaries.sort_by_key(|one| std::cmp::Reverse(one.errors));
+    let left_out = summaries.len().saturating_sub(APPS_MAX);
+    summaries.truncate(APPS_MAX);
+    let budget = arguments.max_tokens.unwrap_or(TOKENS).clamp(100, 5_000) / summaries.len().max(1);
+    let mut cleaner = Cleaner::new(call.toolbox.salt);
+    let mut text: String = summaries.iter().map(|one| told(one, budget, &mut cleaner)).collect();
+    if summaries.is_empty() {
+        text = "no processes\n".to_owned();
     }
-    let left = budget.saturating_sub(tokens::estimate(&text) + 30);
+    if left_out > 0 {
+        text.push_str(&format!("{left_out} more apps; give a name\n"));
+    }
+    let apps: Vec<Value> = summaries.iter().map(|one| data(one, &mut cleaner)).collect();
+    let lines: u64 = summaries.iter().map(|one| one.lines).sum();
+    let (errors, warnings) = summaries
+        .iter()
+        .fold((0, 0), |(errors, warnings), one| (errors + one.errors, warnings + one.warnings));
+    Ok(Reply::new(text, json!({ "lines": lines, "errors": errors, "warnings": warnings, "apps": apps })))
+}
+
+fn by_app(instances: Vec<InstanceSummary>) -> Vec<(String, Vec<InstanceSummary>)> {
+    let mut apps: Vec<(String, Vec<InstanceSummary>)> = Vec::new();
+    for one in instances {
+        match apps.iter_mut().find(|(app, _)| *app == one.name) {
+            Some((_, instances)) => instances.push(one),
+            None => apps.push((one.name.clone(), vec![one])),
+        }
+    }
+    apps
+}
+
+fn told(one: &Summary, budget: usize, cleaner: &mut Cleaner) -> String {
+    let health = one.health.score.map_or(String::new(), |score| format!(", health {score}"));
+    let mut text = format!(
+        "{}: {} lines, {} errors, {} warnings{health}\n",
+        one.app, one.lines, one.errors, one.warnings
+    );
+    for anomaly in one.anomalies.iter().take(3) {
+        let (from, of) = (clock::moment_us(anomaly.from_us), clean(&anomaly.of, cleaner));
+        text.push_str(&format!("unusual since {from}: {of}: {}\n", anomaly.text));
+    }
+    for note in &one.notes {
+        text.push_str(&format!("note: {}\n", clean(note, cleaner)));
+    }
+    let left = budget.saturating_sub(tokens::estimate(&text) + 10);
     let mut lines = Vec::new();
-    section("errors", &summary.errors, left * 2 / 3, &mut lines);
-    let spent: usize = lines.iter().map(|line: &String| tokens::estimate(line) + 1).sum();
-    section("patterns", &summary.patterns, left.saturating_sub(spent), &mut lines);
+    let errors: Vec<String> = one.error_groups.iter().map(|group| of_error(group, cleaner)).collect();
+    let spent = section("errors:", &errors, left * 3 / 5, &mut lines);
+    // Frames belong to their errors.
+    let is_frame = |text: &str| text.trim().len() < 3 || text.trim_start().starts_with("at <");
+    let patterns = one.patterns.iter().filter(|pattern| !is_frame(&pattern.text));
+    let patterns: Vec<String> = patterns.map(|pattern| of_pattern(pattern, cleaner)).collect();
+    section("patterns:", &patterns, left.saturating_sub(spent), &mut lines);
     if !lines.is_empty() {
         text.push_str(&fenced(&lines));
     }
-    let patterns = |patterns: &[Pattern]| -> Vec<serde_json::Value> {
-        let one = |pattern: &Pattern| {
-            json!({
-                "count": pattern.count, "pattern": capped(&pattern.text, TEXT_CHARS_MAX),
-                "example": capped(&pattern.example, TEXT_CHARS_MAX), "level": pattern.level.name(),
-                "last": pattern.last_us.map(clock::moment_us),
-            })
-        };
-        patterns.iter().take(20).map(one).collect()
-    };
-    let data = json!({
-        "lines": summary.lines,
-        "levels": summary.levels.iter().map(|(level, count)| ((*level).to_owned(), json!(count))).collect::<serde_json::Map<_, _>>(),
-        "errors": patterns(&summary.errors),
-        "patterns": patterns(&summary.patterns),
-        "cut": is_cut,
-    });
-    Ok(Reply::new(text, data))
+    text
 }
 
-/// As many as fit.
-fn section(title: &str, patterns: &[Pattern], budget: usize, lines: &mut Vec<String>) {
-    let mut spent = 4;
+/// As many as fit, at least one; what they cost.
+fn section(title: &str, all: &[String], budget: usize, lines: &mut Vec<String>) -> usize {
+    let mut spent = 3;
     let mut shown = 0;
-    let begin = lines.len();
-    for pattern in patterns {
-        let last = pattern.last_us.map_or(String::new(), |last| format!(", last {}", clock::moment_us(last)));
-        let place = pattern.place.as_ref().map_or(String::new(), |place| format!(" at {place}"));
-        let line = format!("{}x {}{place}{last}", pattern.count, capped(&pattern.text, TEXT_CHARS_MAX));
-        let mut cost = tokens::estimate(&line) + 1;
-        // What stands in the place of a placeholder, once.
-        let example = (pattern.text.contains('<') && pattern.count > 1)
-            .then(|| format!("  e.g. {}", capped(&pattern.example, TEXT_CHARS_MAX)));
-        cost += example.as_ref().map_or(0, |example| tokens::estimate(example) + 1);
+    for line in all {
+        let cost = tokens::estimate(line) + 1;
         if spent + cost > budget && shown > 0 {
             break;
         }
+        if shown == 0 {
+            lines.push(title.to_owned());
+        }
         spent += cost;
-        lines.push(line);
-        lines.extend(example);
+        lines.push(line.clone());
         shown += 1;
     }
-    if shown > 0 {
-        lines.insert(begin, format!("{title}:"));
-        if shown < patterns.len() {
-            let rest: usize = patterns.iter().skip(shown).map(|pattern| pattern.count).sum();
-            lines.push(format!("and {} more kinds, {rest} lines", patterns.len() - shown));
-        }
+    if shown > 0 && shown < all.len() {
+        lines.push(format!("and {} more kinds", all.len() - shown));
     }
+    spent
+}
+
+fn clean(text: &str, cleaner: &mut Cleaner) -> String {
+    capped(&cleaner.line(text.lines().next().unwrap_or_default().as_bytes()), TEXT_CHARS_MAX)
+}
+
+/// `12x TypeError: x is not a function at src/app.js:3, last 10:05:03`
+fn of_error(group: &ErrorGroup, cleaner: &mut Cleaner) -> String {
+    let place =
+        stack::place_in(&cleaner.text(&group.sample)).map_or(String::new(), |place| format!(" at {place}"));
+    let last = group.last_us.map_or(String::new(), |last| format!(", last {}", clock::moment_us(last)));
+    format!("{}x {}{place}{last}", group.count, message(&clean(&group.last_message, cleaner)))
+}
+
+/// `300x GET <PATH> took <N>ms (rising); e.g. GET /a took 5ms`
+fn of_pattern(pattern: &Pattern, cleaner: &mut Cleaner) -> String {
+    let text = clean(&pattern.text, cleaner);
+    let trend = format!("{:?}", pattern.trend).to_lowercase();
+    let trend = if trend == "stable" { String::new() } else { format!(" ({trend})") };
+    let example = match pattern.count > 1 && text.contains('<') {
+        true => format!("; e.g. {}", message(&clean(&pattern.example, cleaner))),
+        false => String::new(),
+    };
+    format!("{}x {text}{trend}{example}", pattern.count)
+}
+
+fn data(one: &Summary, cleaner: &mut Cleaner) -> Value {
+    let errors: Vec<Value> = one
+        .error_groups
+        .iter()
+        .take(LISTED)
+        .map(|group| {
+            json!({
+                "count": group.count,
+                "fingerprint": group.fingerprint,
+                "message": clean(&group.last_message, cleaner),
+                "place": stack::place_in(&cleaner.text(&group.sample)),
+                "last": group.last_us.map(clock::moment_us),
+            })
+        })
+        .collect();
+    let patterns: Vec<Value> = one
+        .patterns
+        .iter()
+        .take(LISTED)
+        .map(|pattern| {
+            json!({
+                "count": pattern.count,
+                "pattern": clean(&pattern.text, cleaner),
+                "level": pattern.level.name(),
+                "trend": format!("{:?}", pattern.trend).to_lowercase(),
+                "example": clean(&pattern.example, cleaner),
+            })
+        })
+        .collect();
+    let anomalies: Vec<Value> = one
+        .anomalies
+        .iter()
+        .take(LISTED)
+        .map(|anomaly| {
+            json!({ "of": clean(&anomaly.of, cleaner), "text": anomaly.text, "since": clock::moment_us(anomaly.from_us) })
+        })
+        .collect();
+    json!({
+        "name": one.app, "lines": one.lines, "errors": one.errors, "warnings": one.warnings,
+        "health": one.health.score, "error_groups": errors, "patterns": patterns, "anomalies": anomalies,
+    })
 }

@@ -6,6 +6,7 @@ mod config_keys;
 mod diagnose;
 mod events;
 mod health_check;
+mod hints;
 pub(crate) mod log_read;
 mod log_search;
 mod log_summary;

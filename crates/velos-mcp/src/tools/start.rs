@@ -27,6 +27,9 @@ const SETTLE: Duration = Duration::from_millis(500);
 const OUTPUT_LINES: usize = 8;
 const ERROR_LINES: usize = 20;
 const ERROR_TOKENS: usize = 500;
+/// How often its last words are looked for.
+const WORDS_LOOKS: u32 = 10;
+const WORDS_PAUSE: Duration = Duration::from_millis(25);
 /// What an app may take to become ready or to stop, as its declaration says; the daemon has its own limits.
 const PATIENCE: Duration = Duration::from_secs(50);
 
@@ -268,9 +271,17 @@ fn died(call: &Call<'_>, name: &str, why: &str, ids: &[u32], begin_us: u64) -> T
         let wanted = Selected { since_us: Some(begin_us), stream, ..Selected::default() };
         logs::last(&sources, wanted, ERROR_LINES, call.toolbox.salt).map(|(rows, _)| rows).unwrap_or_default()
     };
-    let mut rows_said = read(Some(Stream::Err));
-    if rows_said.is_empty() {
-        rows_said = read(None);
+    let mut rows_said = Vec::new();
+    for look in 0..WORDS_LOOKS {
+        rows_said = read(Some(Stream::Err));
+        if rows_said.is_empty() {
+            rows_said = read(None);
+        }
+        if !rows_said.is_empty() || look + 1 == WORDS_LOOKS {
+            break;
+        }
+        // The end of a process is told before its last bytes are on disk.
+        std::thread::sleep(WORDS_PAUSE);
     }
     let found = stack::last_error(&rows_said);
     let place = found.as_ref().and_then(|found| found.place.clone());

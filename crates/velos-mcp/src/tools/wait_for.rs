@@ -9,10 +9,11 @@ use velos_core::error::ErrorReply;
 use super::{Formatted, pattern, usage};
 use crate::clean::{LINE_CHARS_MAX, capped, fenced};
 use crate::clock;
-use crate::condition::{self, End, Start, TIMEOUT_MS, TIMEOUT_MS_MAX, Until, Url};
+use crate::condition::{self, End, Start, TIMEOUT_MS, TIMEOUT_MS_MAX, Until};
 use crate::logs::{self, Cursor};
 use crate::reply::{Outcome, Reply};
 use crate::toolbox::Call;
+use crate::url::Url;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

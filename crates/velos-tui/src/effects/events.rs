@@ -72,6 +72,7 @@ fn follow(home: &Home, words: Words, send: &Sender<Msg>, last: &mut Option<u64>)
 }
 
 fn line(words: Words, event: &Event) -> EventLine {
+    let is_crash = is_crash(&event.what);
     let phase = match &event.what {
         What::Transition { to, pid, .. } => Some((*to, *pid)),
         _ => None,
@@ -83,14 +84,21 @@ fn line(words: Words, event: &Event) -> EventLine {
         text: (words.sentence)(event),
         phase,
         is_bad: is_bad(&event.what),
+        is_crash,
     }
+}
+
+/// The same that counts for the score of `velos health`.
+fn is_crash(what: &What) -> bool {
+    matches!(what, What::Transition { from, cause: Cause::Exited { exit, .. }, .. }
+        if *from != Phase::Stopping && *exit != Exit::Code(0))
 }
 
 fn is_bad(what: &What) -> bool {
     match what {
         What::Transition { to: Phase::Errored, .. } => true,
         What::Transition { cause, .. } => match cause {
-            Cause::Exited { exit, .. } => *exit != Exit::Code(0),
+            Cause::Exited { .. } => is_crash(what),
             Cause::SpawnFailed { .. }
             | Cause::ListenTimeout
             | Cause::MemoryLimit { .. }

@@ -2,28 +2,39 @@
 
 use std::io::{self, PipeReader};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use velos_log_engine::level::Classifier;
 use velos_log_engine::redact::Redactor;
-use velos_log_engine::{Follower, Line, Stream, Watcher, Woken, merge, neutralise, tail};
+use velos_log_engine::{Follower, Line, Stream, Watcher, Woken, merge, neutralise};
 
-use crate::digest::Digest;
 use crate::logs::{LINES_MAX, LogLine};
 use crate::msg::{LogBatch, LogSource, Msg};
 
+#[cfg(test)]
+mod tests;
+
 /// Lines of each stream that are read first.
 const PAST: usize = 1_500;
-/// Lines of each stream that errors and summary are made of.
-const DIGEST_LINES: usize = 10_000;
+/// Before a log is read for the first time.
+const CALM: Duration = Duration::from_millis(30);
+/// Of a longer line the rest is not shown.
+const LINE_BYTES_MAX: usize = 8 * 1024;
 /// Between two looks at a log that does not stop growing.
 const PAUSE: Duration = Duration::from_millis(50);
+/// And while it grows faster than anybody reads.
+const PAUSE_FAST: Duration = Duration::from_millis(250);
 /// Of more bytes than this between two looks only the last lines are read.
-const GROWTH_MAX: u64 = 4 * 1024 * 1024;
+const GROWTH_MAX: u64 = 512 * 1024;
+/// So many of each stream.
+const PAST_FAST: usize = 300;
+/// Two new files in this time are too much to be read whole, too.
+const ROTATIONS_APART: Duration = Duration::from_secs(2);
 
 /// Reads the logs of one process at a time.
 pub(super) struct Reader {
@@ -61,6 +72,11 @@ impl Reader {
         self.reading = Some(Reading { is_over: is_over.clone(), _wake: wake });
         std::thread::spawn(move || {
             let generation = source.generation;
+            // Who goes through the list looks at the last one only.
+            std::thread::sleep(CALM);
+            if is_over.load(Ordering::Relaxed) {
+                return;
+            }
             if let Err(error) = read(&source, &send, &is_over, &sleeper) {
                 failed(&send, generation, &error);
             }
@@ -71,7 +87,8 @@ impl Reader {
     pub(super) fn digest(&self, source: LogSource) {
         let send = self.send.clone();
         std::thread::spawn(move || {
-            let msg = match digest(&source) {
+            let now_us = u64::try_from(super::now_ms()).unwrap_or(0).saturating_mul(1_000);
+            let msg = match super::digest::read(&source, &files(&source), now_us) {
                 Ok(digest) => Msg::Digest(source.generation, Box::new(digest)),
                 Err(error) => Msg::LogFailed(source.generation, error.to_string()),
             };
@@ -103,7 +120,7 @@ struct Source {
     follower: Follower,
     classifier: Classifier,
     redactor: Option<Redactor>,
-    bytes: u64,
+    growth: Growth,
 }
 
 impl Source {
@@ -115,19 +132,16 @@ impl Source {
             follower,
             classifier: Classifier::new(),
             redactor: redact.then(Redactor::new),
-            bytes: size(path),
+            growth: Growth::of(path),
         };
         Ok((lines, source))
     }
 
     /// What was added; only the end of it when that is too much.
     fn look(&mut self, skipped: &mut bool) -> io::Result<Vec<Line>> {
-        let bytes = size(&self.path);
-        let growth = bytes.saturating_sub(self.bytes);
-        self.bytes = bytes;
-        if growth > GROWTH_MAX {
+        if self.growth.is_too_much(&self.path) {
             *skipped = true;
-            let (lines, follower) = Follower::after_tail(&self.path, self.stream, PAST)?;
+            let (lines, follower) = Follower::after_tail(&self.path, self.stream, PAST_FAST)?;
             self.follower = follower;
             return Ok(lines);
         }
@@ -145,13 +159,40 @@ impl Source {
             }
             None => (&line.bytes).into(),
         };
-        let text = neutralise(&bytes, false).replace('\t', "    ");
+        let seen = bytes.get(..LINE_BYTES_MAX).unwrap_or(&bytes);
+        let mut text = neutralise(seen, false).replace('\t', "    ");
+        if bytes.len() > seen.len() {
+            text.push_str(&format!(" ... and {} bytes more", bytes.len() - seen.len()));
+        }
         LogLine { time_us: line.time_us, is_err: line.stream == Stream::Err, level, text }
     }
 }
 
-fn size(path: &Path) -> u64 {
-    std::fs::metadata(path).map_or(0, |meta| meta.len())
+/// How fast a log grows.
+struct Growth {
+    bytes: u64,
+    inode: u64,
+    rotated: Option<Instant>,
+}
+
+impl Growth {
+    fn of(path: &Path) -> Self {
+        let meta = std::fs::metadata(path);
+        let (bytes, inode) = meta.map_or((0, 0), |meta| (meta.len(), meta.ino()));
+        Self { bytes, inode, rotated: None }
+    }
+
+    /// Whether more came since the last look than is worth reading.
+    fn is_too_much(&mut self, path: &Path) -> bool {
+        let before = std::mem::replace(self, Self::of(path));
+        if self.inode == before.inode || before.inode == 0 {
+            self.rotated = before.rotated;
+            return self.bytes.saturating_sub(before.bytes) > GROWTH_MAX;
+        }
+        self.rotated = Some(Instant::now());
+        // What stood in files between is not known.
+        self.bytes > GROWTH_MAX || before.rotated.is_some_and(|at| at.elapsed() < ROTATIONS_APART)
+    }
 }
 
 fn read(
@@ -186,7 +227,7 @@ fn read(
             }
         }
         // What comes now comes together.
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(if skipped { PAUSE_FAST } else { PAUSE });
         skipped = false;
         runs = sources.iter_mut().map(|source| source.look(&mut skipped)).collect::<io::Result<_>>()?;
     }
@@ -203,19 +244,4 @@ fn batch(generation: u64, sources: &mut [Source], runs: Vec<Vec<Line>>, skipped:
         }
     }
     batch
-}
-
-fn digest(source: &LogSource) -> io::Result<Digest> {
-    let mut runs: Vec<Vec<Line>> = Vec::new();
-    for (path, stream) in files(source) {
-        let mut lines = tail(&path, stream, DIGEST_LINES)?;
-        if source.redact {
-            // Before patterns are made of them, which would cut a secret into pieces.
-            let mut redactor = Redactor::new();
-            lines.iter_mut().for_each(|line| line.bytes = redactor.line(&line.bytes).into_owned());
-        }
-        runs.push(lines);
-    }
-    let lines: Vec<Line> = merge(runs).into_iter().map(|(_, line)| line).collect();
-    Ok(Digest::of(&lines))
 }

@@ -5,6 +5,7 @@
 //! screen. It draws when something came, at most [`FRAMES`] times a second, and sleeps otherwise.
 
 mod daemon;
+mod digest;
 mod events;
 mod host;
 mod logs;

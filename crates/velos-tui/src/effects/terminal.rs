@@ -11,6 +11,7 @@ use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal};
 
 /// Whether the terminal is ours, so that it is given back once.
@@ -39,8 +40,11 @@ impl Screen {
         Ok(screen)
     }
 
+    /// Everything is drawn anew. `Terminal::clear` would ask the terminal where its cursor is, and the thread that reads
+    /// keys would swallow the answer.
     fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::new(0, 0, size.width, size.height))
     }
 
     /// Columns and rows.
@@ -138,6 +142,8 @@ fn base64(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use velos_testkit::skipped;
+    use velos_testkit::tmux::Tmux;
 
     #[test]
     fn base64_of_all_lengths() {
@@ -148,12 +154,27 @@ mod tests {
         }
     }
 
-    /// Run in a terminal by `tests/panic.rs`: what a panic leaves behind is looked at from outside.
+    /// The half that runs in a terminal of the next test.
     #[test]
     #[ignore = "takes the terminal it runs in"]
     fn a_screen_that_panics() {
         let mut screen = Screen::enter().unwrap();
         screen.draw(|frame| frame.render_widget("drawn", frame.area())).unwrap();
         panic!("on purpose");
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_it_speaks() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = std::env::current_exe().unwrap();
+        let half = "--ignored --nocapture --exact effects::terminal::tests::a_screen_that_panics";
+        let mut prepared = std::process::Command::new(&own);
+        prepared.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LANG", "C.UTF-8");
+        let line = format!("{} {half}", own.display());
+        let Some(tmux) = Tmux::start(folder.path(), (100, 30), &line, &prepared) else {
+            return skipped("a panic in a terminal: there is no tmux");
+        };
+        tmux.wait(&["on purpose", "ended 101", "!drawn"]);
+        tmux.expect_restored();
     }
 }

@@ -1,6 +1,6 @@
 //! What several keys share: choosing a row or a tab, asking the daemon for something.
 
-use crate::model::{Focus, Link, Mode, Model, Tab};
+use crate::model::{Link, Mode, Model, Tab};
 use crate::msg::{Effect, LogSource, Verb};
 
 /// Actions that may be on their way at once.
@@ -63,13 +63,9 @@ pub(super) fn tab(model: &mut Model, tab: Tab) -> Vec<Effect> {
     contents(model)
 }
 
-/// Show a tab and give it the arrows; the same key again goes back to the logs.
+/// Show a tab; the same key again goes back to the logs. The arrows stay where they are.
 pub(super) fn toggle_tab(model: &mut Model, wanted: Tab) -> Vec<Effect> {
-    if model.tab == wanted {
-        model.focus = if model.full { Focus::Pane } else { Focus::Table };
-        return tab(model, Tab::Logs);
-    }
-    model.focus = Focus::Pane;
+    let wanted = if model.tab == wanted { Tab::Logs } else { wanted };
     tab(model, wanted)
 }
 

@@ -22,8 +22,7 @@ pub(super) fn key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
             KeyCode::Char('u') if matches!(model.mode, Mode::Typing { .. }) => {
                 return typing::typed(model, key.code, true);
             }
-            KeyCode::Char('d') => return move_by(model, false, page(model) / 2),
-            KeyCode::Char('u') => return move_by(model, true, page(model) / 2),
+            KeyCode::Char(letter @ ('d' | 'u')) => scroll_pane(model, letter == 'u', page(model) / 2),
             _ => {}
         }
         return Vec::new();
@@ -68,8 +67,9 @@ fn normal(model: &mut Model, code: KeyCode) -> Vec<Effect> {
         KeyCode::Char('?') | KeyCode::F(1) => model.mode = Mode::Help { scroll: 0 },
         KeyCode::Char('j') | KeyCode::Down => return move_by(model, false, 1),
         KeyCode::Char('k') | KeyCode::Up => return move_by(model, true, 1),
-        KeyCode::PageDown => return move_by(model, false, page),
-        KeyCode::PageUp => return move_by(model, true, page),
+        // The pane, wherever the arrows go.
+        KeyCode::PageDown => scroll_pane(model, false, page),
+        KeyCode::PageUp => scroll_pane(model, true, page),
         KeyCode::Home => return move_by(model, true, usize::MAX / 2),
         KeyCode::End => return move_by(model, false, usize::MAX / 2),
         KeyCode::Left => model.logs.left = model.logs.left.saturating_sub(COLUMNS),

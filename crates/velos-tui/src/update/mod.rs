@@ -8,6 +8,7 @@ mod typing;
 #[cfg(test)]
 mod tests;
 
+use crate::digest::Digest;
 use crate::model::{EVENTS_MAX, Link, Model, Tab};
 use crate::msg::{Effect, EventLine, LogSource, Msg};
 
@@ -15,8 +16,9 @@ pub(crate) use act::select;
 
 /// A line about what was done is shown for so long.
 const NOTICE_MS: i64 = 6_000;
-/// A digest that is looked at is made anew at most this often: every so many ticks.
-const DIGEST_TICKS_MS: i64 = 3_000;
+/// A digest that is looked at is made anew at most this often, and takes at most a twentieth of the time.
+const DIGEST_MS: i64 = 5_000;
+const DIGEST_SHARE: i64 = 20;
 
 /// Take a message in. What is to be done outside comes back.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -45,18 +47,23 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Log(batch) => {
             if batch.generation == model.logs.generation {
                 model.logs.hidden += batch.hidden;
-                model.logs.skipped |= batch.skipped;
+                model.logs.skipped = batch.skipped;
                 model.logs.add(batch.lines);
             }
         }
         Msg::LogFailed(generation, reason) => {
             if generation == model.logs.generation {
                 model.logs.failure = Some(reason);
+                model.digest_pending = false;
+                model.digest_due_ms = model.now_ms + DIGEST_MS;
             }
         }
         Msg::Digest(generation, digest) => {
             if generation == model.logs.generation {
-                (model.digest, model.digest_pending) = (Some(digest), false);
+                let took_ms = i64::try_from(digest.took_ms).unwrap_or(0);
+                model.digest_due_ms = model.now_ms + DIGEST_MS.max(took_ms.saturating_mul(DIGEST_SHARE));
+                model.digest = Some(Box::new(judged(model, *digest)));
+                model.digest_pending = false;
             }
         }
         Msg::Told { text, ok } => {
@@ -69,12 +76,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
 }
 
 fn tick(model: &mut Model, now_ms: i64) -> Vec<Effect> {
-    let before = model.now_ms;
     model.now_ms = now_ms;
     if model.notice.as_ref().is_some_and(|notice| now_ms - notice.since_ms > NOTICE_MS) {
         model.notice = None;
     }
-    let is_due = before / DIGEST_TICKS_MS != now_ms / DIGEST_TICKS_MS;
+    let is_due = now_ms >= model.digest_due_ms;
     let is_shown = matches!(model.tab, Tab::Errors | Tab::Summary);
     if is_shown && is_due && (model.logs.fresh > 0 || model.digest.is_none()) {
         return digest(model);
@@ -130,13 +136,27 @@ pub(crate) fn keep_selection(model: &mut Model) -> Vec<Effect> {
 
 /// The logs of the selected row.
 pub(crate) fn source(model: &Model) -> Option<LogSource> {
-    let one = &model.table.row()?.one;
+    let row = model.table.row()?;
+    let one = &row.one;
     Some(LogSource {
         generation: model.logs.generation,
+        name: row.name(),
         out: one.out_log.as_path().to_path_buf(),
         err: one.err_log.as_path().to_path_buf(),
         redact: model.logs.redact,
     })
+}
+
+/// With what no log tells: how often the process ended by itself in the period.
+fn judged(model: &Model, digest: Digest) -> Digest {
+    let period = &digest.summary.period;
+    let from_ms = i64::try_from(period.from_us / 1_000).unwrap_or(0);
+    let ends = model
+        .events
+        .iter()
+        .filter(|event| event.is_crash && event.instance == model.table.selected && event.at_ms >= from_ms);
+    let crashes = ends.count() as u64;
+    Digest { summary: digest.summary.with_crashes(crashes), ..digest }
 }
 
 /// Look at the whole log, unless that is being done.

@@ -104,8 +104,9 @@ fn a_filter_is_seen_while_it_is_typed_and_esc_takes_it_back() {
     let mut model = sample::model(100, 30);
     keys(&mut model, "/work");
     assert_eq!((model.table.shown().len(), selected(&model)), (1, 3));
-    keys(&mut model, "\x1b");
-    assert_eq!(model.table.shown().len(), 6);
+    let effects = keys(&mut model, "\x1b");
+    assert_eq!((model.table.shown().len(), selected(&model)), (6, 0));
+    assert!(matches!(effects.as_slice(), [Effect::Follow(Some(_))]), "{effects:?}");
     keys(&mut model, "/state:online\n");
     assert_eq!((model.table.shown().len(), &model.mode), (3, &Mode::Normal));
     // `q` is a letter while it is typed.
@@ -161,13 +162,13 @@ fn errors_and_summary_are_read_when_they_are_looked_at() {
     assert!(matches!(effects.as_slice(), [Effect::Digest(_)]), "{effects:?}");
     assert_eq!(keys(&mut model, "g"), [], "it is on its way");
     let generation = model.logs.generation;
-    update(&mut model, Msg::Digest(generation, Box::default()));
+    update(&mut model, Msg::Digest(generation, Box::new(sample::digest())));
     assert_eq!(update(&mut model, Msg::Tick(sample::NOW_MS + 60_000)), [], "nothing new");
     model.logs.add(sample::log_lines());
     let effects = update(&mut model, Msg::Tick(sample::NOW_MS + 120_000));
     assert!(matches!(effects.as_slice(), [Effect::Digest(_)]), "{effects:?}");
     keys(&mut model, "g");
-    assert_eq!(model.tab, Tab::Logs);
+    assert_eq!((model.tab, model.focus), (Tab::Logs, Focus::Table));
     model.logs.add(sample::log_lines());
     assert_eq!(update(&mut model, Msg::Tick(sample::NOW_MS + 180_000)), [], "nobody looks");
 }
@@ -192,6 +193,7 @@ fn events_change_phases_and_come_once() {
         text: Some("api: online -> stopped".to_owned()),
         phase: Some((Phase::Stopped, None)),
         is_bad: false,
+        is_crash: false,
     };
     update(&mut model, Msg::Events(vec![event.clone()]));
     let one = &model.table.row().unwrap().one;

@@ -2,7 +2,7 @@
 
 use ratatui::crossterm::event::KeyCode;
 
-use super::{keep_selection, keys};
+use super::{act, keep_selection, keys};
 use crate::filter::Filter;
 use crate::layout::page;
 use crate::logs::Needle;
@@ -20,11 +20,11 @@ pub(super) fn begin(model: &mut Model, prompt: Prompt) {
     };
     let before = if prompt == Prompt::Search { model.logs.search.text().to_owned() } else { text.clone() };
     model.notice = None;
-    model.mode = Mode::Typing { prompt, text, before };
+    model.mode = Mode::Typing { prompt, text, before, selected: model.table.selected };
 }
 
 pub(super) fn typed(model: &mut Model, code: KeyCode, control: bool) -> Vec<Effect> {
-    let Mode::Typing { prompt, text, before } = &mut model.mode else { return Vec::new() };
+    let Mode::Typing { prompt, text, before, selected } = &mut model.mode else { return Vec::new() };
     let prompt = *prompt;
     match code {
         KeyCode::Char('u') if control => text.clear(),
@@ -33,9 +33,15 @@ pub(super) fn typed(model: &mut Model, code: KeyCode, control: bool) -> Vec<Effe
             text.pop();
         }
         KeyCode::Esc => {
-            let before = std::mem::take(before);
+            let (before, selected) = (std::mem::take(before), *selected);
             model.mode = Mode::Normal;
-            return apply(model, prompt, &before);
+            let mut effects = apply(model, prompt, &before);
+            if prompt == Prompt::Filter && model.table.selected != selected {
+                model.table.selected = selected;
+                effects = act::selection_changed(model);
+                effects.extend(keep_selection(model));
+            }
+            return effects;
         }
         KeyCode::Enter => {
             let (text, before) = (std::mem::take(text), std::mem::take(before));

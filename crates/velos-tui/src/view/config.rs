@@ -18,7 +18,7 @@ fn known(model: &Model) -> Result<&InstanceInfo, Vec<Line<'static>>> {
     match &model.info {
         Some(info) if Some(info.summary.id) == selected => Ok(info),
         _ if selected.is_none() => Err(vec![Line::raw(" no process is selected")]),
-        _ => Err(vec![Line::styled(" asking the daemon ...", theme::dim(model.look))]),
+        _ => Err(vec![Line::styled(" asking the daemon ...", theme::dim())]),
     }
 }
 
@@ -144,10 +144,10 @@ pub(super) fn env(model: &Model, width: usize) -> Vec<Line<'static>> {
     let is_declared = |key: &RawString| spec.env_declared.contains(key);
     let count = spec.env.keys().filter(|key| is_declared(key)).count();
     let head = format!(" {count} declared, {} inherited", spec.env.len() - count);
-    let mut lines = vec![Line::styled(head, theme::dim(model.look))];
+    let mut lines = vec![Line::styled(head, theme::dim())];
     for wanted in [true, false] {
         for (key, value) in spec.env.iter().filter(|(key, _)| is_declared(key) == wanted) {
-            let style = if wanted { theme::accent(model.look) } else { theme::dim(model.look) };
+            let style = if wanted { theme::accent(model.look) } else { theme::dim() };
             let says = neutralise(format!("{}={}", key.to_text(), value.to_text()).as_bytes(), false);
             for (n, (from, to)) in text::parts(&says, width.saturating_sub(5)).into_iter().enumerate() {
                 let sign = match (n, wanted) {

@@ -47,7 +47,7 @@ fn draw_typing(model: &Model, frame: &mut Frame<'_>, area: Rect, prompt: Prompt,
     };
     let room = usize::from(area.width).saturating_sub(column + 3);
     if room > 8 {
-        line.push_span(Span::styled(format!("  {}", text::cut(&remark, room)), theme::dim(model.look)));
+        line.push_span(Span::styled(format!("  {}", text::cut(&remark, room)), theme::dim()));
     }
     frame.render_widget(line, area);
     let x = area.x + u16::try_from(column).unwrap_or(0).min(area.width.saturating_sub(1));

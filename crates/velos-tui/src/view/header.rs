@@ -31,7 +31,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, area: Rect) {
             continue;
         }
         let gap = if line.spans.len() == 1 { " " } else { dot };
-        line.push_span(Span::styled(gap, theme::dim(model.look)));
+        line.push_span(Span::styled(gap, theme::dim()));
         line.spans.extend(part);
     }
     frame.render_widget(line, area);

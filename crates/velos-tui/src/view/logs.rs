@@ -40,7 +40,7 @@ fn draw_empty(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         None if logs.is_empty() => " it has not printed anything yet".to_owned(),
         None => format!(" none of {} lines fits; m changes the level, & the text", logs.len()),
     };
-    let line = Line::styled(text::cut(&says, usize::from(area.width)), theme::dim(model.look));
+    let line = Line::styled(text::cut(&says, usize::from(area.width)), theme::dim());
     frame.render_widget(line, Rect { height: 1, ..area });
 }
 
@@ -53,7 +53,7 @@ fn rows(model: &Model, number: u64, line: &LogLine, width: usize) -> Vec<Line<'s
     let style = theme::level(look, line.level);
     let mut head = Vec::new();
     if width >= WITH_TIME {
-        head.push(Span::styled(time, if is_found { theme::chosen() } else { theme::dim(look) }));
+        head.push(Span::styled(time, if is_found { theme::chosen() } else { theme::dim() }));
         head.push(Span::raw(" "));
     }
     head.push(Span::styled(if is_found { ">" } else { theme::letter(line.level) }, style));

@@ -1,6 +1,7 @@
 //! What is seen of the model.
 
 mod config;
+mod digest;
 mod footer;
 mod header;
 mod logs;
@@ -62,7 +63,7 @@ pub(crate) fn pane_lines(model: &Model) -> usize {
 fn border(model: &Model, frame: &mut Frame<'_>, area: Rect) {
     let glyph = if model.look.unicode { "│" } else { "|" };
     for y in area.y..area.bottom() {
-        frame.render_widget(Line::styled(glyph, theme::dim(model.look)), Rect { y, height: 1, ..area });
+        frame.render_widget(Line::styled(glyph, theme::dim()), Rect { y, height: 1, ..area });
     }
 }
 

@@ -13,7 +13,7 @@ use crate::msg::Verb;
 /// Keys and what they do; without a key: a title.
 pub(crate) const KEYS: &[(&str, &str)] = &[
     ("", "Processes"),
-    ("j k, arrows", "choose; PgUp, PgDn, Home, End too"),
+    ("j k, arrows", "choose; Home, End: first, last"),
     ("/", "show only some: name state:errored ns:web cpu>50 mem>200M restarts>3 !word"),
     ("z", "show only what needs a look"),
     ("o", "another order; or click a title"),
@@ -21,6 +21,7 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ("r  s  S  l", "restart, stop, start, reload"),
     ("d", "delete, after a question"),
     ("", "Pane"),
+    ("PgUp, PgDn", "scroll; Ctrl-U and Ctrl-D by half a page"),
     ("Tab, Enter", "the arrows go to the pane; Tab or Esc back"),
     ("1 - 6, [ ]", "logs, errors, summary, config, environment, events"),
     ("e  g", "errors, summary; again: the logs"),

@@ -2,7 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use velos_core::units::{short_bytes, short_duration};
 
@@ -129,7 +129,7 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>, titles: Rect, area: Rec
     let mut line = Line::from("  ");
     for (column, width) in &columns {
         let sorted = column.sort() == Some(model.table.sort) && model.table.sort != Sort::Id;
-        let style = if sorted { theme::accent(model.look) } else { theme::dim(model.look) };
+        let style = if sorted { theme::accent(model.look) } else { theme::dim() };
         line.push_span(Span::styled(column.title(*width), style));
         line.push_span(" ");
     }
@@ -175,7 +175,7 @@ fn draw_empty(model: &Model, frame: &mut Frame<'_>, area: Rect) {
         _ if model.table.rows.is_empty() => "Nothing was started yet. Try: velos start app.js",
         _ => "no process fits",
     };
-    frame.render_widget(Line::styled(format!("  {says}"), theme::dim(model.look)), area);
+    frame.render_widget(Line::styled(format!("  {says}"), theme::dim()), area);
 }
 
 fn draw_row(model: &Model, frame: &mut Frame<'_>, row: &Row, columns: &[(Column, usize)], area: Rect) {
@@ -192,15 +192,18 @@ fn draw_row(model: &Model, frame: &mut Frame<'_>, row: &Row, columns: &[(Column,
         line.push_span(" ");
     }
     let mut style = Style::new();
-    if is_away {
-        style = theme::dim(model.look);
+    let has_bar = is_selected && model.focus == Focus::Table;
+    // A bar is of one colour.
+    if is_away || has_bar {
         line.spans.iter_mut().for_each(|span| span.style = Style::new());
     }
-    if is_selected {
-        style = style.patch(if model.focus == Focus::Table { theme::chosen() } else { theme::bold() });
-        if model.focus == Focus::Pane {
-            style = style.add_modifier(ratatui::style::Modifier::UNDERLINED);
-        }
+    if is_away {
+        style = theme::dim();
+    }
+    if has_bar {
+        style = style.patch(theme::chosen());
+    } else if is_selected {
+        style = style.patch(theme::bold()).add_modifier(Modifier::UNDERLINED);
     }
     line.style = style;
     frame.buffer_mut().set_style(area, style);
@@ -212,7 +215,7 @@ fn cell(model: &Model, row: &Row, column: Column, width: usize) -> (String, Styl
     let none = || "-".to_owned();
     let plain = Style::new();
     match column {
-        Column::Id => (text::right(&one.id.0.to_string(), width), theme::dim(look)),
+        Column::Id => (text::right(&one.id.0.to_string(), width), theme::dim()),
         Column::Name => (text::left(&row.name(), width), theme::bold()),
         Column::Status => {
             let is_sick = one.healthy == Some(false);
@@ -231,12 +234,10 @@ fn cell(model: &Model, row: &Row, column: Column, width: usize) -> (String, Styl
         Column::Memory => (text::right(&one.rss_bytes.map_or_else(none, short_bytes), width), plain),
         Column::MemoryLine => (theme::trend(look, row.memory.last(width), width), theme::accent(look)),
         Column::Restarts => {
-            let style = if one.restarts > 0 { theme::warn(look) } else { theme::dim(look) };
+            let style = if one.restarts > 0 { theme::warn(look) } else { theme::dim() };
             (text::right(&one.restarts.to_string(), width), style)
         }
         Column::Uptime => (text::right(&one.uptime_ms.map_or_else(none, short_duration), width), plain),
-        Column::Pid => {
-            (text::right(&one.pid.map_or_else(none, |pid| pid.to_string()), width), theme::dim(look))
-        }
+        Column::Pid => (text::right(&one.pid.map_or_else(none, |pid| pid.to_string()), width), theme::dim()),
     }
 }

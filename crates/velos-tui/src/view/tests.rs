@@ -5,7 +5,6 @@ use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::*;
-use crate::digest::Digest;
 use crate::model::Look;
 use crate::msg::Msg;
 use crate::sample;
@@ -42,13 +41,7 @@ fn press(model: &mut Model, keys: &str) {
 }
 
 fn digest(model: &mut Model) {
-    let line = |line: crate::logs::LogLine| velos_log_engine::Line {
-        time_us: line.time_us,
-        stream: velos_log_engine::Stream::Out,
-        bytes: line.text.into_bytes(),
-    };
-    let lines: Vec<_> = sample::log_lines().into_iter().map(line).collect();
-    let msg = Msg::Digest(model.logs.generation, Box::new(Digest::of(&lines)));
+    let msg = Msg::Digest(model.logs.generation, Box::new(sample::digest()));
     update(model, msg);
 }
 
@@ -70,7 +63,7 @@ fn a_terminal_that_is_too_small() {
 
 #[test]
 fn any_size_is_drawn() {
-    for width in (60..200).step_by(7) {
+    for width in (60..200).step_by(31) {
         for height in [15, 16, 20, 50] {
             let mut model = sample::model(width, height);
             for keys in ["", "2", "3", "4", "5", "6", "1L", "w", "?", "\x1bd"] {

@@ -13,8 +13,9 @@ fn of(look: Look, colour: Color, instead: Modifier) -> Style {
     if look.colour { Style::new().fg(colour) } else { Style::new().add_modifier(instead) }
 }
 
-pub(super) fn dim(look: Look) -> Style {
-    of(look, Color::DarkGray, Modifier::DIM)
+/// Not grey: in some palettes that is the colour of the background.
+pub(super) fn dim() -> Style {
+    Style::new().add_modifier(Modifier::DIM)
 }
 
 pub(super) fn good(look: Look) -> Style {
@@ -43,7 +44,7 @@ pub(super) fn chosen() -> Style {
 
 pub(super) fn level(look: Look, level: Level) -> Style {
     match level {
-        Level::Trace | Level::Debug => dim(look),
+        Level::Trace | Level::Debug => dim(),
         Level::Info => Style::new(),
         Level::Warn => warn(look),
         Level::Error => bad(look),
@@ -65,7 +66,7 @@ pub(super) fn phase(look: Look, phase: Phase) -> Style {
     match phase {
         Phase::Online => good(look),
         Phase::Errored => bad(look),
-        Phase::Stopped => dim(look),
+        Phase::Stopped => dim(),
         Phase::Starting | Phase::Launching | Phase::Stopping | Phase::Backoff | Phase::Waiting => warn(look),
     }
 }

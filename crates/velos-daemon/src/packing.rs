@@ -1,0 +1,78 @@
+//! Rotated segments are compressed by a process of their own, one after the other, so that neither the loop nor the
+//! writer waits and no memory of it stays with us.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+use velos_core::instance::InstanceId;
+use velos_ffi::{Rights, SpawnSpec};
+
+use crate::control::Control;
+use crate::hooks::HOOK_BIT;
+
+/// Everything else goes first.
+const NICE: i32 = 15;
+
+/// Logs that wait, and the token of the process that works.
+#[derive(Debug, Default)]
+pub(crate) struct Packing {
+    waiting: VecDeque<(PathBuf, u64)>,
+    working: Option<u64>,
+}
+
+impl Control {
+    /// A segment was closed: those before it are compressed. The newest stays plain for `tail` and `grep`.
+    pub(crate) fn rotated(&mut self, capture: u64, is_err: bool, segment: u64) {
+        let Some(id) = self.instance_of_capture(capture) else { return };
+        let Some(log) = self.log_to_pack(id, is_err) else { return };
+        self.packing.waiting.retain(|(waiting, _)| *waiting != log);
+        self.packing.waiting.push_back((log, segment));
+        self.pack_next();
+    }
+
+    fn log_to_pack(&self, id: InstanceId, is_err: bool) -> Option<PathBuf> {
+        self.supervisor.app_of(id).filter(|app| app.spec.logs.compress)?;
+        let paths = self.capture_paths(id)?;
+        Some(if is_err { paths.err_log } else { paths.out_log })
+    }
+
+    /// Whether that was the process that worked.
+    pub(crate) fn packing_ended(&mut self, token: u64) -> bool {
+        if self.packing.working != Some(token) {
+            return false;
+        }
+        self.packing.working = None;
+        let _ = self.reactor.process_forget(token);
+        self.pack_next();
+        true
+    }
+
+    fn pack_next(&mut self) {
+        use std::os::unix::ffi::OsStrExt;
+        if self.packing.working.is_some() {
+            return;
+        }
+        let Some((log, below)) = self.packing.waiting.pop_front() else { return };
+        let program = self.identity.executable.clone();
+        let below = below.to_string();
+        let argv =
+            [program.as_os_str().as_bytes(), b"pack-log", log.as_os_str().as_bytes(), below.as_bytes()];
+        let token = HOOK_BIT | self.fresh_request();
+        let spec = SpawnSpec {
+            program: program.as_os_str().as_bytes(),
+            argv: &argv,
+            env: &[],
+            cwd: Some(b"/"),
+            capture: 0,
+            rights: Rights { nice: Some(NICE), ..Rights::default() },
+            channel: None,
+        };
+        match self.reactor.spawn(token, &spec) {
+            Ok(_) => self.packing.working = Some(token),
+            Err(error) => {
+                let text = format!("cannot compress segments of {}: {}", log.display(), error.errno);
+                self.log.line(&mut self.reactor, &text);
+            }
+        }
+    }
+}
