@@ -1,6 +1,7 @@
-//! How fast logs are read: `cargo run --release -p velos-log-engine --example bench [FOLDER] [MIB]`.
+//! How fast logs are read: `cargo run --release -p velos-log-engine --example bench [FOLDER] [MIB | FILE]`.
 //!
-//! Writes a log of so many MiB (256) with its index into a folder of its own, reads it in several ways, and removes it.
+//! Writes a log of so many MiB (256), or a copy of a file, with its index into a folder of its own, reads it in several ways,
+//! and removes it.
 //! Each figure is the best of three runs, one thread, with the file in the page cache. Where `rg` or `grep` is installed, it
 //! searches the same file for the same words.
 
@@ -22,17 +23,24 @@ const STEP_US: u64 = 2_000;
 fn main() -> io::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
-    let mib: u64 = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(256);
+    let what = arguments.next().unwrap_or_else(|| "256".to_owned());
+    let lines: Box<dyn Iterator<Item = String>> = match what.parse::<u64>() {
+        Ok(mib) => Box::new(service(mib << 20)),
+        Err(_) => {
+            let text = String::from_utf8_lossy(&std::fs::read(&what)?).into_owned();
+            Box::new(text.lines().map(|line| format!("{line}\n")).collect::<Vec<_>>().into_iter())
+        }
+    };
     let folder = folder.join(format!("velos-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let measured = run(&folder.join("bench-out.log"), mib << 20);
+    let measured = run(&folder.join("bench-out.log"), lines);
     std::fs::remove_dir_all(&folder)?;
     measured
 }
 
-fn run(log: &Path, bytes: u64) -> io::Result<()> {
+fn run(log: &Path, lines: impl Iterator<Item = String>) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let (bytes, lines) = write_log(log, bytes)?;
+    let (bytes, lines) = write_log(log, lines)?;
     writeln!(out, "{} MB, {lines} lines", bytes / 1_000_000)?;
     let records = bytes / 65_536;
     let end_us = BEGIN_US + records * STEP_US;
@@ -64,6 +72,17 @@ fn run(log: &Path, bytes: u64) -> io::Result<()> {
             let (mut reader, mut classifier, mut worst) = (open(all)?, Classifier::new(), 0);
             while let Some(block) = reader.next_block()? {
                 worst += block.lines().map(|line| classifier.next(line.bytes).level as usize).sum::<usize>();
+            }
+            Ok(worst)
+        })?,
+    )?;
+    rate(
+        "levels, through the merge by time",
+        best(|| {
+            let (mut merged, mut classifier, mut worst) =
+                (Merged::new(vec![open(all)?], None)?, Classifier::new(), 0);
+            while let Some((_, line)) = merged.next_line()? {
+                worst += classifier.next(line.bytes).level as usize;
             }
             Ok(worst)
         })?,
@@ -143,17 +162,13 @@ fn best(mut run: impl FnMut() -> io::Result<usize>) -> io::Result<Duration> {
     Ok(best)
 }
 
-/// A service that talks much, with some warnings and few errors; bytes and lines.
-fn write_log(path: &Path, bytes: u64) -> io::Result<(u64, u64)> {
-    let mut log = io::BufWriter::with_capacity(1 << 20, std::fs::File::create(path)?);
-    let mut index = vec![0_u8; 64];
-    if let Some(magic) = index.get_mut(..8) {
-        magic.copy_from_slice(b"VLIX0001");
-    }
-    let (mut offset, mut lines, mut time_us) = (0_u64, 0_u64, BEGIN_US);
-    let (mut from, mut from_lines) = (0, 0);
-    let mut state = 1_u64;
-    while offset < bytes {
+/// What a service prints that talks much, with some warnings and few errors, until it is so many bytes.
+fn service(bytes: u64) -> impl Iterator<Item = String> {
+    let (mut state, mut printed, mut lines) = (1_u64, 0, 0_u64);
+    std::iter::from_fn(move || {
+        if printed >= bytes {
+            return None;
+        }
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let (a, b) = (state >> 48, state >> 33);
         let (level, text) = match a % 200 {
@@ -164,15 +179,27 @@ fn write_log(path: &Path, bytes: u64) -> io::Result<(u64, u64)> {
             160..=193 => {
                 ("DEBUG", format!("worker {} took job {b} from queue mail after {}ms", a % 16, b % 77))
             }
-            194..=198 => ("WARN ", format!("Slow query on table orders: {}ms", a)),
+            194..=198 => ("WARN ", format!("Slow query on table orders: {a}ms")),
             _ => ("ERROR", format!("payment {} refused by 10.1.2.{}: code={}", b % 100_000, a % 250, a % 7)),
         };
-        let line = format!(
-            "2026-03-01T10:{:02}:{:02}.{:03}Z {level} [api] {text}\n",
-            lines / 60_000 % 60,
-            lines / 1_000 % 60,
-            lines % 1_000
-        );
+        let (minute, second, ms) = (lines / 60_000 % 60, lines / 1_000 % 60, lines % 1_000);
+        let line = format!("2026-03-01T10:{minute:02}:{second:02}.{ms:03}Z {level} [api] {text}\n");
+        printed += line.len() as u64;
+        lines += 1;
+        Some(line)
+    })
+}
+
+/// With its index; bytes and lines.
+fn write_log(path: &Path, text: impl Iterator<Item = String>) -> io::Result<(u64, u64)> {
+    let mut log = io::BufWriter::with_capacity(1 << 20, std::fs::File::create(path)?);
+    let mut index = vec![0_u8; 64];
+    if let Some(magic) = index.get_mut(..8) {
+        magic.copy_from_slice(b"VLIX0001");
+    }
+    let (mut offset, mut lines, mut time_us) = (0_u64, 0_u64, BEGIN_US);
+    let (mut from, mut from_lines) = (0, 0);
+    for line in text {
         log.write_all(line.as_bytes())?;
         offset += line.len() as u64;
         lines += 1;

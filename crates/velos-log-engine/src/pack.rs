@@ -82,6 +82,7 @@ fn write_frames(source: &mut File, fresh: &Path) -> io::Result<(u64, u64)> {
             break;
         }
         let frame = compress_to_vec(block.as_slice(), CompressionLevel::Fastest);
+        let frame = crate::zstd::with_content_size(frame, block.len());
         sink.write_all(&frame)?;
         before += block.len() as u64;
         after += frame.len() as u64;

@@ -85,6 +85,22 @@ impl Packed {
     }
 }
 
+/// Writes the size of the content into the header of a frame that does not tell it (RFC 8878, 3.1.1.1): whoever opens the
+/// file then knows where everything is without decompressing.
+pub(crate) fn with_content_size(mut frame: Vec<u8>, length: usize) -> Vec<u8> {
+    let Ok(length) = u32::try_from(length) else { return frame };
+    let tells_nothing = little(&frame, 0, 4) == Some(u64::from(MAGIC))
+        && frame.get(4).is_some_and(|flags| flags & 0b1110_0011 == 0);
+    if tells_nothing && frame.len() > 6 {
+        if let Some(flags) = frame.get_mut(4) {
+            // Four bytes, behind the window's size.
+            *flags |= 0b1000_0000;
+        }
+        frame.splice(6..6, length.to_le_bytes());
+    }
+    frame
+}
+
 struct Walked {
     length: u64,
     /// As far as the header tells.
@@ -184,7 +200,12 @@ pub(crate) mod made {
 
     /// Frames of so many bytes each, as the daemon makes them.
     pub(crate) fn frames(content: &[u8], step: usize) -> Vec<u8> {
-        content.chunks(step).flat_map(|chunk| compress_to_vec(chunk, CompressionLevel::Fastest)).collect()
+        let frame = |(number, chunk): (usize, &[u8])| {
+            let frame = compress_to_vec(chunk, CompressionLevel::Fastest);
+            // With and without the size of the content.
+            if number % 2 == 0 { super::with_content_size(frame, chunk.len()) } else { frame }
+        };
+        content.chunks(step).enumerate().flat_map(frame).collect()
     }
 }
 
@@ -216,6 +237,23 @@ mod tests {
             assert_eq!(out[..length], content[offset..offset + length]);
         }
         assert_eq!(packed.read_at(&mut [0; 3], u64::MAX).unwrap(), 0);
+    }
+
+    #[test]
+    fn the_size_is_told_in_the_header() {
+        let content = b"hello world\n".repeat(10_000);
+        let frame =
+            ruzstd::encoding::compress_to_vec(&content[..], ruzstd::encoding::CompressionLevel::Fastest);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.zst");
+        std::fs::write(&path, with_content_size(frame, content.len())).unwrap();
+        let walked = walk(&File::open(&path).unwrap(), 0).unwrap().unwrap();
+        assert_eq!(walked.content_length, Some(content.len() as u64));
+        assert_eq!(unpack(&File::open(&path).unwrap(), 0, walked.length).unwrap(), content);
+        // Where there is the original, it agrees.
+        if let Ok(output) = std::process::Command::new("zstd").arg("-dc").arg(&path).output() {
+            assert!(output.status.success() && output.stdout == content);
+        }
     }
 
     #[test]

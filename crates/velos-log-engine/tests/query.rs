@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use velos_log_engine::Stream;
-use velos_log_engine::query::{Merged, Reader, Window, last};
+use velos_log_engine::query::{Merged, Pattern, Reader, Window, last};
 
 /// Record by record, as the daemon writes it.
 fn write_log(path: &Path, pieces: &[(Vec<u8>, u64, u8)]) {
@@ -108,6 +108,22 @@ proptest! {
         let window = Window { since_us: Some(since), until_us: Some(since + width) };
         let expected: Vec<_> = log.lines.iter().filter(|(time, _)| window.contains(time.unwrap())).cloned().collect();
         prop_assert_eq!(&texts(&log.path, window), &expected);
+        let mut merged = Merged::new(vec![Reader::open(&log.path, Stream::Out, window).unwrap()], None).unwrap();
+        let mut through = Vec::new();
+        while let Some((_, line)) = merged.next_line().unwrap() {
+            through.push((line.time_us, String::from_utf8_lossy(line.bytes).into_owned()));
+        }
+        prop_assert_eq!(&through, &expected);
+        let pattern = Pattern::new("[02468] x*$", false, false).unwrap();
+        let is_even = |text: &str| text.split(' ').next().unwrap().ends_with(['0', '2', '4', '6', '8']);
+        let mut merged =
+            Merged::new(vec![Reader::open(&log.path, Stream::Out, window).unwrap()], Some(pattern)).unwrap();
+        let mut matched = Vec::new();
+        while let Some((_, line)) = merged.next_line().unwrap() {
+            matched.push((line.time_us, String::from_utf8_lossy(line.bytes).into_owned()));
+        }
+        let even: Vec<_> = expected.iter().filter(|(_, text)| is_even(text)).cloned().collect();
+        prop_assert_eq!(&matched, &even);
         // From the end, all and some.
         for modulo in [1, 3] {
             let wants = |bytes: &[u8]| bytes.len().is_multiple_of(modulo);

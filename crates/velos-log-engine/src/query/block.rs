@@ -55,6 +55,21 @@ impl<'a> Block<'a> {
         Lines { block: *self, at: 0, mark: 0, span_end: 0, time_us: None, stream: Stream::Out }
     }
 
+    /// The line that begins at a byte, and where it ends in the block, its newline included. What is known of the lines
+    /// around it is kept in `span`.
+    pub(super) fn line_from(&self, start: usize, span: &mut Span) -> Option<(LineRef<'a>, usize)> {
+        let rest = self.bytes.get(start..).filter(|rest| !rest.is_empty())?;
+        let Known::Indexed { index, base, stream } = self.known else { return self.line_at(start) };
+        let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let offset = base + start as u64;
+        if !(span.from..span.to).contains(&offset) {
+            let (time_us, told, to) = at_offset(index, offset);
+            *span = Span { from: offset, to, time_us, stream: told.unwrap_or(stream) };
+        }
+        let line = LineRef { time_us: span.time_us, stream: span.stream, bytes: rest.get(..length)? };
+        Some((line, (start + length + 1).min(self.bytes.len())))
+    }
+
     /// The line around a byte, and where it ends in the block, its newline included.
     pub fn line_at(&self, at: usize) -> Option<(LineRef<'a>, usize)> {
         if at >= self.bytes.len() {
@@ -77,6 +92,19 @@ impl<'a> Block<'a> {
         let line = LineRef { time_us, stream, bytes: rest.get(..length)? };
         Some((line, (start + length + 1).min(self.bytes.len())))
     }
+}
+
+/// Bytes of a log that were written at one time, by offsets of the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    from: u64,
+    to: u64,
+    time_us: Option<u64>,
+    stream: Stream,
+}
+
+impl Span {
+    pub(super) const NONE: Self = Self { from: 0, to: 0, time_us: None, stream: Stream::Out };
 }
 
 /// Time and stream of the byte at an offset of the log, and up to which offset they hold.

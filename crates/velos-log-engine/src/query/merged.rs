@@ -2,9 +2,10 @@
 
 use std::io;
 
-use super::block::LineRef;
+use super::block::{LineRef, Span};
 use super::filter::Pattern;
 use super::reader::Reader;
+use crate::line::Stream;
 
 /// Lines of several logs in the order of their times. A line without a time stays behind the one before it of its log.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ struct Cursor {
     /// The order of the line in front; nothing at the end.
     time_us: Option<u64>,
     is_begun: bool,
+    span: Span,
+    known: (Option<u64>, Stream),
 }
 
 impl Cursor {
@@ -33,18 +36,21 @@ impl Cursor {
                 let block = self.reader.block();
                 let found = match pattern {
                     Some(pattern) => pattern.next_in(&block, self.next),
-                    None => block.line_at(self.next),
+                    None => block.line_from(self.next, &mut self.span),
                 };
                 if let Some((line, end)) = found {
                     self.time_us = Some(line.time_us.unwrap_or(last_us).max(last_us));
                     self.position =
                         end - line.bytes.len() - usize::from(block.bytes().get(end - 1) == Some(&b'\n'));
+                    self.known = (line.time_us, line.stream);
                     self.next = end;
                     return Ok(());
                 }
             }
             self.is_begun = true;
             self.next = 0;
+            // Offsets of the next block may be of another segment.
+            self.span = Span::NONE;
             if !self.reader.advance()? {
                 self.time_us = None;
                 return Ok(());
@@ -53,7 +59,9 @@ impl Cursor {
     }
 
     fn line(&self) -> Option<LineRef<'_>> {
-        self.reader.block().line_at(self.position).map(|(line, _)| line)
+        let bytes = self.reader.block().bytes().get(self.position..self.next)?;
+        let (time_us, stream) = self.known;
+        Some(LineRef { time_us, stream, bytes: bytes.strip_suffix(b"\n").unwrap_or(bytes) })
     }
 }
 
@@ -61,7 +69,15 @@ impl Merged {
     /// Lines keep the number of their log in this order. With a pattern only the lines that it wants are there.
     pub fn new(readers: Vec<Reader>, pattern: Option<Pattern>) -> io::Result<Self> {
         let begun = readers.into_iter().map(|reader| {
-            let mut cursor = Cursor { reader, position: 0, next: 0, time_us: None, is_begun: false };
+            let mut cursor = Cursor {
+                reader,
+                position: 0,
+                next: 0,
+                time_us: None,
+                is_begun: false,
+                span: Span::NONE,
+                known: (None, Stream::Out),
+            };
             cursor.step(pattern.as_ref())?;
             Ok(cursor)
         });

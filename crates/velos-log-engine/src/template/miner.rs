@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::header::Header;
-use super::skeleton::{Remembered, skeleton};
+use super::skeleton::{Remembered, plain_skeleton, skeleton};
 use super::{key, mask, merge};
 
 /// Keys per source; what comes beyond goes to one shared entry.
 const KEYS_MAX: usize = 10_000;
 /// Lines of which the header is learned.
 const HEADER_LINES: usize = 4_000;
+
+/// Messages of objects have no header.
+const JSON_SALT: u64 = 0x6a09_e667_f3bc_c908;
 
 /// A pattern of lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,27 +81,35 @@ impl Miner {
 
     /// The same, of a line without escape sequences.
     pub(crate) fn add_stripped(&mut self, line: &[u8]) -> usize {
-        let skeleton = skeleton(line);
-        if let Some(number) = self.remembered.get(skeleton) {
+        // Of an object only the message counts, however its other values differ.
+        let message = crate::json::message(line);
+        let (text, salt) = message.map_or((line, 0), |message| (message, JSON_SALT));
+        let first = skeleton(text) ^ salt;
+        if let Some(number) = self.remembered.get(first) {
             return number;
         }
-        let number = self.masked(line);
-        // The table being full is counted for each line.
-        if number < KEYS_MAX {
-            self.remembered.put(skeleton, number);
-        }
-        number
-    }
-
-    fn masked(&mut self, line: &[u8]) -> usize {
         let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.clear();
-        let message = match crate::json::message(line).or_else(|| crate::json::logfmt_message(line)) {
-            Some(message) => message,
-            None => line.get(self.header.skip(line)..).unwrap_or_default(),
+        let second = plain_skeleton(text, &mut buffer).map(|hash| hash ^ salt);
+        let number = match second.and_then(|hash| self.remembered.get(hash)) {
+            Some(number) => number,
+            None => {
+                let message = match message.or_else(|| crate::json::logfmt_message(line)) {
+                    Some(message) => message,
+                    None => line.get(self.header.skip(line)..).unwrap_or_default(),
+                };
+                buffer.clear();
+                mask::mask(message, &mut buffer);
+                let number = self.number(&buffer);
+                // The table being full is counted for each line.
+                if number < KEYS_MAX {
+                    self.remembered.put(first, number);
+                    if let Some(second) = second {
+                        self.remembered.put(second, number);
+                    }
+                }
+                number
+            }
         };
-        mask::mask(message, &mut buffer);
-        let number = self.number(&buffer);
         self.buffer = buffer;
         number
     }
@@ -159,5 +170,42 @@ impl Miner {
             };
         }
         templates
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn word() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[0-9]{1,7}",
+            "[0-9a-f]{6,14}",
+            "[0-9]{1,6}[de][0-9]{1,6}",
+            "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+            "(10|300)\\.[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}(:[0-9]{2,5})?",
+            "[0-9]{1,4}(ms|s|MB|%)",
+            "(user|key|worker)[-_=:][0-9a-f]{2,9}",
+            "\"[0-9a-f]{7,9}\"",
+            "/api/[a-z]{2,4}/[0-9]{1,5}",
+            "(took|from|request|dead|face)",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_remembered_is_what_masking_gives(
+            lines in prop::collection::vec(prop::collection::vec(word(), 1..5), 1..40)
+        ) {
+            let mut warm = Miner::default();
+            for words in &lines {
+                let line = words.join(" ");
+                let number = warm.add(line.as_bytes());
+                let mut fresh = Miner::default();
+                fresh.add(line.as_bytes());
+                prop_assert_eq!(warm.key_text(number), fresh.key_text(0), "{}", line);
+            }
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! A short cut: lines that differ in their digits alone have the same key.
 //!
 //! The hash of a line with every digit taken for a `0` costs a few instructions per eight bytes. A small table remembers the
-//! key of each such hash, so that most lines of most logs are never masked.
+//! key of each such hash, so that most lines of most logs are never masked. A line that is not known so is looked at once
+//! more with its hexadecimal numbers and UUIDs taken for the same: those, too, never change a key.
+
+use super::key::{CUT, SPACE, class, mark};
 
 /// Slots of the table; a power of two. It fits into the second-level cache.
 const SLOTS: usize = 1 << 14;
@@ -62,6 +65,48 @@ fn zeroed(word: u64) -> u64 {
     // 0x80 -> 0x0f: the low half of a digit goes.
     let low_halves = (digits >> 7) * 0x0f;
     word & !low_halves
+}
+
+/// The hash of a line in which digits are zeros, and UUIDs and hexadecimal numbers that stand alone are one byte each;
+/// nothing when it has none of these.
+pub(super) fn plain_skeleton(line: &[u8], buffer: &mut Vec<u8>) -> Option<u64> {
+    buffer.clear();
+    let (mut at, mut copied) = (0, 0);
+    while let Some(rest) = line.get(at..).filter(|rest| !rest.is_empty()) {
+        let length = rest.iter().position(|byte| class(*byte) & (SPACE | CUT) != 0).unwrap_or(rest.len());
+        if let Some(mark) = rest.get(..length).and_then(stand_in) {
+            buffer.extend_from_slice(line.get(copied..at).unwrap_or_default());
+            buffer.push(mark);
+            copied = at + length;
+        }
+        at += length + 1;
+    }
+    if copied == 0 {
+        return None;
+    }
+    buffer.extend_from_slice(line.get(copied..).unwrap_or_default());
+    Some(!skeleton(buffer))
+}
+
+/// What a word is masked as whatever its value is.
+fn stand_in(word: &[u8]) -> Option<u8> {
+    if word.len() < 8 {
+        return None;
+    }
+    if super::value::is_uuid(word) {
+        return Some(mark::UUID);
+    }
+    let (mut digits, mut letters) = (0, 0);
+    for byte in word {
+        match byte {
+            b'0'..=b'9' => digits += 1,
+            // Those that end numbers and durations are not taken: 12e5, 3d.
+            b'a' | b'b' | b'c' | b'f' | b'A' | b'B' | b'C' | b'F' => letters += 1,
+            b'd' | b'e' | b'D' | b'E' => {}
+            _ => return None,
+        }
+    }
+    (digits > 0 && letters > 0).then_some(mark::HEX)
 }
 
 #[cfg(test)]

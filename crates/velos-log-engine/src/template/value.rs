@@ -37,7 +37,7 @@ pub(super) fn whole(core: &[u8]) -> Option<u8> {
     is_host(core).then_some(mark::HOST)
 }
 
-fn is_uuid(word: &[u8]) -> bool {
+pub(super) fn is_uuid(word: &[u8]) -> bool {
     word.len() == 36
         && word.iter().enumerate().all(|(n, byte)| {
             if matches!(n, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() }
