@@ -2,6 +2,7 @@
 
 const std = @import("std");
 const abi = @import("abi.zig");
+const signal_tree = @import("signal_tree.zig");
 const sys = @import("sys.zig");
 const files = @import("files.zig");
 const sample = @import("sample.zig");
@@ -137,6 +138,7 @@ export fn velos_fd_forget(reactor: *Reactor, fd: i32) void {
 }
 
 export fn velos_rest() void {
+    signal_tree.rest();
     sys.give_back_memory();
 }
 

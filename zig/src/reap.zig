@@ -185,7 +185,7 @@ pub const Processes = struct {
         var orphans: [2]i32 = undefined;
         if (procfs.children(procfs.parent_pid(), &orphans) < 2) return false;
         var some: [1]i32 = undefined;
-        return signal_tree.members(.{ .token = slot.token, .leader = slot.value.pid }, &some) > 0;
+        return signal_tree.members(.{ .token = slot.token, .leader = slot.value.pid }, &some, .fresh) > 0;
     }
 
     /// The output before an exit is on its way to the log.
@@ -258,7 +258,7 @@ pub const Processes = struct {
         var signalled: i32 = 0;
         const deadly = number == sys.signal_kill;
         for (0..sweep_rounds) |_| {
-            const n = signal_tree.members(.{ .token = slot.token, .leader = slot.value.pid }, &pids);
+            const n = signal_tree.members(.{ .token = slot.token, .leader = slot.value.pid }, &pids, if (deadly) .fresh else .recent);
             var fresh: i32 = 0;
             for (pids[0..n]) |pid| {
                 if (self.signal_member(slot.token, slot.value.pid, pid, number)) fresh += 1;
@@ -300,7 +300,7 @@ pub const Processes = struct {
         const slot = &self.pool.slots[index];
         const process = &slot.value;
         var some: [1]i32 = undefined;
-        if (signal_tree.members(.{ .token = slot.token, .leader = process.pid }, &some) > 0) {
+        if (signal_tree.members(.{ .token = slot.token, .leader = process.pid }, &some, .recent) > 0) {
             process.watch_at_ns = now_ns + process.watch_pause_ns;
             process.watch_pause_ns = @min(process.watch_pause_ns * 2, watch_max_ns);
             return;

@@ -26,12 +26,48 @@ pub const Run = struct {
     leader: i32,
 };
 
+/// How new the process table must be.
+pub const Age = enum {
+    /// Read now.
+    fresh,
+    /// Read no longer ago than reading it took, so that a thousand runs at once do not read it a thousand times: at
+    /// most half of the time goes into reading. Milliseconds at most.
+    recent,
+};
+
+/// The last reading. Only the loop thread comes here.
+const Reading = struct {
+    memory: ?[]align(std.heap.page_size_min) u8 = null,
+    len: usize = 0,
+    at_ns: u64 = 0,
+    cost_ns: u64 = 0,
+
+    fn table(reading: *Reading, age: Age) ?[]Entry {
+        const memory = reading.memory orelse sys.map(table_max * @sizeOf(Entry)) orelse return null;
+        reading.memory = memory;
+        const entries: [*]Entry = @ptrCast(@alignCast(memory.ptr));
+        const now_ns = sys.monotonic_ns();
+        if (age == .fresh or now_ns -| reading.at_ns > reading.cost_ns) {
+            reading.len = procfs.read_table(entries[0..table_max]);
+            reading.at_ns = sys.monotonic_ns();
+            reading.cost_ns = reading.at_ns - now_ns;
+        }
+        return entries[0..reading.len];
+    }
+};
+
+var last_reading: Reading = .{};
+
+/// The memory of the last reading goes back.
+pub fn rest() void {
+    if (last_reading.memory) |memory| sys.unmap(memory);
+    last_reading = .{};
+}
+
 /// Members that are alive, deepest last to first is not promised; `out` bounds how many. Returns how many there are in `out`.
-pub fn members(run: Run, out: []i32) usize {
-    const memory = sys.map(table_max * @sizeOf(Entry)) orelse return 0;
-    defer sys.unmap(memory);
-    const entries: [*]Entry = @ptrCast(@alignCast(memory.ptr));
-    const table = entries[0..procfs.read_table(entries[0..table_max])];
+pub fn members(run: Run, out: []i32, age: Age) usize {
+    const table = last_reading.table(age) orelse return 0;
+    for (table) |*entry| entry.member = false;
     mark(table, run);
     var n: usize = 0;
     // Younger processes tend to have higher numbers: backwards, children come before their parents.
@@ -47,9 +83,12 @@ pub fn members(run: Run, out: []i32) usize {
 }
 
 fn mark(table: []Entry, run: Run) void {
+    const own = procfs.own_pid();
     for (table) |*entry| {
         if (entry.pid == run.leader or entry.group == run.leader or entry.session == run.leader) {
             entry.member = true;
+        } else if (entry.parent == own) {
+            // Started by us for another run: orphans go to the guardian.
         } else if (is_taken_in(table, entry.parent) and procfs.carries_run(entry.pid, run.token)) {
             entry.member = true;
         }
@@ -66,11 +105,10 @@ fn mark(table: []Entry, run: Run) void {
     }
 }
 
-/// Init, our parent (the guardian, a subreaper) and we ourselves take in orphans.
+/// Init and our parent (the guardian, a subreaper) take in orphans.
 fn is_taken_in(table: []const Entry, parent: i32) bool {
     if (parent <= 1) return true;
-    const own = procfs.own_pid();
-    if (parent == own or parent == procfs.parent_pid()) return true;
+    if (parent == procfs.parent_pid()) return true;
     // A subreaper elsewhere (a user's systemd) is a session leader's kin we cannot know: its own parent is init.
     const entry = find(table, parent) orelse return true;
     return entry.parent <= 1 and entry.session == entry.pid;
