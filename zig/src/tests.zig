@@ -13,6 +13,7 @@ test {
     _ = @import("capture/form.zig");
     _ = @import("capture/index.zig");
     _ = @import("capture/fifo.zig");
+    _ = @import("capture/journal.zig");
     _ = @import("reactor.zig");
     _ = @import("scenarios.zig");
 }

@@ -1,5 +1,8 @@
-//! One record that says which bytes are being moved from a FIFO to a log, so that a daemon that is killed between
+//! A record that says which bytes are being moved from a FIFO to a log, so that a daemon that is killed between
 //! "written" and "taken out" does not leave them in both places. A mapped page of a regular file: it survives us.
+//!
+//! We use one record at a time. Those of daemons before us stay until their FIFO is opened: others may be opened, and
+//! worked, first.
 
 const std = @import("std");
 const sys = @import("../sys.zig");
@@ -14,7 +17,12 @@ const Intent = extern struct {
     open: u64,
 };
 
+/// More daemons than this do not die in a row before the captures of the first are open again.
+const slots = 16;
+
 pub const Journal = struct {
+    intents: *volatile [slots]Intent,
+    /// Ours.
     intent: *volatile Intent,
     memory: []align(std.heap.page_size_min) u8,
 
@@ -24,7 +32,15 @@ pub const Journal = struct {
         defer sys.close(fd);
         if (sys.truncate(fd, std.heap.page_size_min) != 0) return null;
         const memory = sys.map_file(fd, std.heap.page_size_min) orelse return null;
-        return .{ .intent = @ptrCast(memory.ptr), .memory = memory };
+        const intents: *volatile [slots]Intent = @ptrCast(memory.ptr);
+        var ours = &intents[0];
+        for (intents) |*intent| {
+            if (intent.open != 0) continue;
+            ours = intent;
+            break;
+        }
+        ours.open = 0;
+        return .{ .intents = intents, .intent = ours, .memory = memory };
     }
 
     pub fn deinit(journal: *Journal) void {
@@ -43,11 +59,18 @@ pub const Journal = struct {
         @atomicStore(u64, @volatileCast(&journal.intent.open), 0, .release);
     }
 
-    /// What the daemon before us was doing with this FIFO: bytes that are in the log already are taken out.
+    /// What the daemons before us were doing with this FIFO: bytes that are in the log already are taken out.
     pub fn settle(journal: *Journal, fifo: u64, fifo_fd: i32, log_fd: i32, inode: u64, size: u64, peeker: *Peeker) void {
-        const intent = journal.intent.*;
-        if (intent.open == 0 or intent.fifo != fifo or intent.inode != inode) return;
-        defer journal.end();
+        for (journal.intents) |*slot| {
+            const intent = slot.*;
+            if (intent.open == 0 or intent.fifo != fifo) continue;
+            // It is about what the FIFO held until now, and about nothing later.
+            @atomicStore(u64, @volatileCast(&slot.open), 0, .release);
+            if (intent.inode == inode) take_out(intent, fifo_fd, log_fd, size, peeker);
+        }
+    }
+
+    fn take_out(intent: Intent, fifo_fd: i32, log_fd: i32, size: u64, peeker: *Peeker) void {
         if (size <= intent.offset) return;
         const written: usize = @intCast(@min(size - intent.offset, intent.len));
         const head = peeker.peek(fifo_fd);
@@ -64,6 +87,41 @@ pub const Journal = struct {
         peeker.consume(fifo_fd, written);
     }
 };
+
+test "what a daemon before us wrote is taken out, also when others are worked first" {
+    var buffer: [64]u8 = undefined;
+    const path = try std.fmt.bufPrintZ(&buffer, "/tmp/velos-journal-{d}", .{@import("../procfs.zig").own_pid()});
+    defer _ = sys.unlink(path);
+    var peeker = Peeker.init() orelse return error.NoPeeker;
+    defer peeker.deinit();
+    if (Peeker.takes_out) return;
+    var ends: [2]i32 = undefined;
+    try std.testing.expectEqual(@as(i32, 0), sys.pipe(&ends));
+    defer for (ends) |fd| sys.close(fd);
+    _ = sys.write(ends[1], "one\ntwo\n");
+    const log = sys.open(path, .{ .read_write = true, .create = true }, sys.mode_private);
+    defer sys.close(log);
+    var journal_path: [80]u8 = undefined;
+    const file = try std.fmt.bufPrintZ(&journal_path, "{s}.journal", .{path});
+    defer _ = sys.unlink(file);
+    {
+        var killed = Journal.init(file) orelse return error.NoJournal;
+        defer killed.deinit();
+        killed.begin(7, 99, 0, 4);
+        _ = sys.write(log, "one\n");
+    }
+    var journal = Journal.init(file) orelse return error.NoJournal;
+    defer journal.deinit();
+    // Another stream comes first.
+    journal.settle(8, ends[0], log, 99, 4, &peeker);
+    journal.begin(8, 99, 500, 10);
+    journal.end();
+    journal.settle(7, ends[0], log, 99, 4, &peeker);
+    try std.testing.expectEqualStrings("two\n", peeker.peek(ends[0]));
+    // Told once.
+    journal.settle(7, ends[0], log, 99, 4, &peeker);
+    try std.testing.expectEqualStrings("two\n", peeker.peek(ends[0]));
+}
 
 pub fn name_of(path: []const u8) u64 {
     return std.hash.Wyhash.hash(0, path);
