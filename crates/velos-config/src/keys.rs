@@ -125,6 +125,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("shutdown_with_message", &[], Shape::Switch, "false", "Send the message \"shutdown\" to a node app instead of a signal"),
     key("wait_ready", &[], Shape::Switch, "false", "It is online when it sends `ready`"),
     key("sd_notify", &[], Shape::Switch, "false", "It is online when it sends READY=1 to NOTIFY_SOCKET"),
+    key("watchdog", &[], Shape::Time, "", "It must say WATCHDOG=1 (sd_notify) at least so often, or it is restarted"),
     key("listen_timeout", &[], Shape::Time, "3s", "How long that may take"),
     key("ready_required", &[], Shape::Switch, "false", "Not being ready in time is a failure, not just late"),
     key("pid_file", &["pid"], Shape::File, "<home>/pids", "File for the process id"),

@@ -84,10 +84,20 @@ pub struct ReadinessPolicy {
     /// The readiness message is `READY=1` on `NOTIFY_SOCKET` (sd_notify) instead of `ready` on the Node channel.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub sd_notify: bool,
+    /// Once it is online it must say `WATCHDOG=1` at least so often, or it is restarted. Milliseconds. Only with
+    /// `sd_notify`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watchdog_ms: Option<u64>,
 }
 
 impl Default for ReadinessPolicy {
     fn default() -> Self {
-        Self { wait_ready: false, listen_timeout_ms: 3_000, strict: false, sd_notify: false }
+        Self {
+            wait_ready: false,
+            listen_timeout_ms: 3_000,
+            strict: false,
+            sd_notify: false,
+            watchdog_ms: None,
+        }
     }
 }

@@ -454,6 +454,7 @@ impl Control {
             self.hooks.deadline(),
             self.ears.deadline(),
             self.taken.deadline(),
+            self.packing.deadline(),
             save,
             held,
             self.rest_at_ns,

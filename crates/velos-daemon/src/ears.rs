@@ -10,6 +10,7 @@ use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::PathBuf;
 
 use velos_core::app::AppSpec;
+use velos_core::event::What;
 use velos_core::instance::{InstanceId, Token};
 use velos_supervisor::Input;
 
@@ -51,6 +52,8 @@ enum Kind {
     Notify {
         socket: UnixDatagram,
         path: PathBuf,
+        /// How long it may be silent, ns, and when that is over.
+        watchdog: Option<(u64, u64)>,
     },
 }
 
@@ -58,11 +61,19 @@ impl Ears {
     /// When to go on with a message that did not fit.
     pub(crate) fn deadline(&self) -> Option<u64> {
         let waits = |ear: &Ear| matches!(&ear.kind, Kind::Channel { unsent, .. } if !unsent.is_empty());
-        self.all.values().any(waits).then(|| velos_ffi::now_ns() + SAY_AGAIN_NS)
+        let again = self.all.values().any(waits).then(|| velos_ffi::now_ns() + SAY_AGAIN_NS);
+        again.into_iter().chain(self.all.values().filter_map(Ear::watchdog_at)).min()
     }
 }
 
 impl Ear {
+    fn watchdog_at(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::Notify { watchdog, .. } => watchdog.map(|(_, at)| at),
+            Kind::Channel { .. } => None,
+        }
+    }
+
     fn fd(&self) -> RawFd {
         match &self.kind {
             Kind::Channel { stream, .. } => stream.as_raw_fd(),
@@ -100,6 +111,10 @@ impl Control {
                 Ok(path) => {
                     use std::os::unix::ffi::OsStrExt;
                     mouth.env.push([b"NOTIFY_SOCKET=", path.as_os_str().as_bytes()].concat());
+                    let app = self.supervisor.app_of(id);
+                    if let Some(ms) = app.and_then(|app| app.spec.readiness.watchdog_ms) {
+                        mouth.env.push(format!("WATCHDOG_USEC={}", ms.saturating_mul(1_000)).into_bytes());
+                    }
                 }
                 Err(error) => {
                     let text = format!("it cannot tell that it is ready: no NOTIFY_SOCKET: {error}");
@@ -141,7 +156,11 @@ impl Control {
         let _ = std::fs::remove_file(&path);
         let socket = UnixDatagram::bind(&path)?;
         socket.set_nonblocking(true)?;
-        if self.add_ear(token, Kind::Notify { socket, path: path.clone() }) {
+        let app = self.supervisor.app_of(id);
+        let patience_ns =
+            app.and_then(|app| app.spec.readiness.watchdog_ms).map(|ms| ms.saturating_mul(1_000_000));
+        let watchdog = patience_ns.map(|ns| (ns, velos_ffi::now_ns().saturating_add(ns)));
+        if self.add_ear(token, Kind::Notify { socket, path: path.clone(), watchdog }) {
             Ok(path)
         } else {
             Err(std::io::Error::other("it cannot be watched"))
@@ -165,7 +184,20 @@ impl Control {
         let token = ear.token;
         let (is_ready, is_open) = match &mut ear.kind {
             Kind::Channel { stream, heard, .. } => hear_channel(stream, heard),
-            Kind::Notify { socket, .. } => (hear_notify(socket), true),
+            Kind::Notify { socket, watchdog, .. } => {
+                let said = hear_notify(socket);
+                if let Some((patience_ns, at)) = watchdog
+                    && (said.is_alive || said.is_ready)
+                {
+                    *at = velos_ffi::now_ns().saturating_add(*patience_ns);
+                }
+                if said.is_stopping {
+                    let what = What::Note { text: "it says that it is stopping".to_owned() };
+                    let instance = self.supervisor.instance_by_token(token);
+                    self.inputs.push(Input::Note { instance, what });
+                }
+                (said.is_ready, true)
+            }
         };
         if is_ready {
             self.inputs.push(Input::Ready { token });
@@ -193,6 +225,20 @@ impl Control {
                 // The next run binds its own.
                 let _ = std::fs::remove_file(path);
             }
+        }
+    }
+
+    /// Who has been silent for too long is restarted; who is not online yet has other bounds.
+    pub(crate) fn watch_dogs(&mut self) {
+        let now_ns = velos_ffi::now_ns();
+        for ear in self.ears.all.values_mut() {
+            let Kind::Notify { watchdog: Some((patience_ns, at)), .. } = &mut ear.kind else { continue };
+            if *at > now_ns {
+                continue;
+            }
+            let reason = format!("it did not say WATCHDOG=1 for {} ms", *patience_ns / 1_000_000);
+            *at = now_ns.saturating_add(*patience_ns);
+            self.inputs.push(Input::Unhealthy { token: ear.token, reason });
         }
     }
 
@@ -291,16 +337,27 @@ fn hear_channel(stream: &mut UnixStream, heard: &mut Vec<u8>) -> (bool, bool) {
     (is_ready, true)
 }
 
-/// Whether a datagram says `READY=1`.
-fn hear_notify(socket: &UnixDatagram) -> bool {
-    let mut is_ready = false;
+/// What datagrams say.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said {
+    is_ready: bool,
+    is_alive: bool,
+    is_stopping: bool,
+}
+
+/// `READY=1`, `WATCHDOG=1`, `STOPPING=1`; all else is not for us.
+fn hear_notify(socket: &UnixDatagram) -> Said {
+    let mut said = Said::default();
     let mut buffer = [0u8; 4096];
     for _ in 0..TURNS {
         let Ok(n) = socket.recv(&mut buffer) else { break };
         let text = buffer.get(..n).unwrap_or_default();
-        is_ready |= text.split(|byte| *byte == b'\n').any(|line| line == b"READY=1");
+        let has = |word: &[u8]| text.split(|byte| *byte == b'\n').any(|line| line == word);
+        said.is_ready |= has(b"READY=1");
+        said.is_alive |= has(b"WATCHDOG=1");
+        said.is_stopping |= has(b"STOPPING=1");
     }
-    is_ready
+    said
 }
 
 #[cfg(test)]
@@ -344,9 +401,12 @@ mod tests {
         socket.set_nonblocking(true).unwrap();
         let client = UnixDatagram::unbound().unwrap();
         client.send_to(b"STATUS=READY=1 soon", folder.join("s")).unwrap();
-        assert!(!hear_notify(&socket));
+        assert_eq!(hear_notify(&socket), Said::default());
         client.send_to(b"STATUS=up\nREADY=1\n", folder.join("s")).unwrap();
-        assert!(hear_notify(&socket));
+        client.send_to(b"WATCHDOG=1", folder.join("s")).unwrap();
+        assert_eq!(hear_notify(&socket), Said { is_ready: true, is_alive: true, is_stopping: false });
+        client.send_to(b"STOPPING=1\n", folder.join("s")).unwrap();
+        assert!(hear_notify(&socket).is_stopping);
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -13,11 +13,21 @@ use crate::hooks::HOOK_BIT;
 /// Everything else goes first.
 const NICE: i32 = 15;
 
+/// So long nothing must have been rotated, ns: a flood is not slowed down, and retention bounds it anyway.
+const CALM_NS: u64 = 3_000_000_000;
+
 /// Logs that wait, and the token of the process that works.
 #[derive(Debug, Default)]
 pub(crate) struct Packing {
     waiting: VecDeque<(PathBuf, u64)>,
     working: Option<u64>,
+    calm_at_ns: u64,
+}
+
+impl Packing {
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        (self.working.is_none() && !self.waiting.is_empty()).then_some(self.calm_at_ns)
+    }
 }
 
 impl Control {
@@ -27,7 +37,7 @@ impl Control {
         let Some(log) = self.log_to_pack(id, is_err) else { return };
         self.packing.waiting.retain(|(waiting, _)| *waiting != log);
         self.packing.waiting.push_back((log, segment));
-        self.pack_next();
+        self.packing.calm_at_ns = velos_ffi::now_ns() + CALM_NS;
     }
 
     fn log_to_pack(&self, id: InstanceId, is_err: bool) -> Option<PathBuf> {
@@ -43,13 +53,13 @@ impl Control {
         }
         self.packing.working = None;
         let _ = self.reactor.process_forget(token);
-        self.pack_next();
         true
     }
 
-    fn pack_next(&mut self) {
+    /// Begin with the next log when it is time.
+    pub(crate) fn pack_next(&mut self) {
         use std::os::unix::ffi::OsStrExt;
-        if self.packing.working.is_some() {
+        if self.packing.deadline().is_none_or(|at| at > velos_ffi::now_ns()) {
             return;
         }
         let Some((log, below)) = self.packing.waiting.pop_front() else { return };

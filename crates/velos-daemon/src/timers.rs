@@ -52,6 +52,8 @@ impl Control {
         self.expire_hooks();
         self.say_on();
         self.pass_on_all();
+        self.pack_next();
+        self.watch_dogs();
     }
 
     fn watch_memory(&mut self) {

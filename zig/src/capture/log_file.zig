@@ -32,6 +32,8 @@ pub const LogFile = struct {
     references: u32 = 1,
     fd: i32 = -1,
     index_fd: i32 = -1,
+    /// It is made when it is needed.
+    index_later: bool = false,
     size: u64 = 0,
     index_end: u64 = 0,
     inode: u64 = 0,
@@ -81,7 +83,10 @@ pub const LogFile = struct {
     fn open_index(self: *LogFile, clock: *Clock) void {
         var buffer: [path_max]u8 = undefined;
         const path = std.fmt.bufPrintZ(&buffer, "{s}.vix", .{self.path}) catch return;
-        const fd = sys.open(path, .{ .read_write = true, .create = true }, sys.mode_private);
+        // Most error logs stay empty: the index of a first segment is made with its first bytes.
+        const is_later = self.size == 0 and self.segment == 1;
+        const fd = sys.open(path, .{ .read_write = true, .create = !is_later }, sys.mode_private);
+        self.index_later = is_later and sys.is(fd, .NOENT);
         if (fd < 0) return;
         self.index_fd = fd;
         const found = index.examine(fd, self.size);
@@ -97,9 +102,23 @@ pub const LogFile = struct {
         }
     }
 
+    fn make_index(self: *LogFile, now_us: u64) void {
+        self.index_later = false;
+        var buffer: [path_max]u8 = undefined;
+        const path = std.fmt.bufPrintZ(&buffer, "{s}.vix", .{self.path}) catch return;
+        const fd = sys.open(path, .{ .read_write = true, .create = true }, sys.mode_private);
+        if (fd < 0) return;
+        self.index_fd = fd;
+        self.write_header(now_us);
+    }
+
     fn start_index(self: *LogFile, clock: *Clock) void {
         var stepped = false;
-        const header: index.Header = .{ .segment = self.segment, .created_us = clock.stamp(&stepped), .first_line = self.lines };
+        self.write_header(clock.stamp(&stepped));
+    }
+
+    fn write_header(self: *LogFile, created_us: u64) void {
+        const header: index.Header = .{ .segment = self.segment, .created_us = created_us, .first_line = self.lines };
         _ = sys.truncate(self.index_fd, 0);
         const bytes = header.encode();
         _ = sys.pwrite(self.index_fd, &bytes, 0);
@@ -215,6 +234,7 @@ pub const LogFile = struct {
         }
         var stepped = false;
         const time_us = clock.stamp(&stepped);
+        if (self.index_later) self.make_index(time_us);
         self.record = .{
             .offset = self.size,
             .time_us = time_us,

@@ -36,7 +36,12 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
     }
     let shared = declare::Shared::new(start)?;
     let mut client = context.daemon()?;
-    let known: ListReply = client.call(method::LIST, &Targets::default())?;
+    // Who names a file and no name that may be taken needs not know what there is.
+    let may_be_known = |target: &String| start.force || can_be_a_name(start, &shared, target);
+    let known = match start.targets.iter().any(may_be_known) {
+        true => client.call(method::LIST, &Targets::default())?,
+        false => ListReply::default(),
+    };
     let begin = select::now_us();
     let mut outcomes = Outcomes::default();
     let mut apps = Vec::new();
@@ -119,6 +124,12 @@ fn merge(into: &mut Outcomes, mut more: Outcomes) {
     into.refused.append(&mut more.refused);
 }
 
+/// A file that is there is never taken for a name.
+fn can_be_a_name(start: &Start, shared: &declare::Shared, target: &str) -> bool {
+    let is_path = target.contains('/') && !target.starts_with('/');
+    !(start.name.is_some() || is_path || shared.cwd.join(target).is_file())
+}
+
 /// A name, id or the like of something in the list; a file that is there is never taken for a name.
 fn known_instances(
     start: &Start,
@@ -126,8 +137,7 @@ fn known_instances(
     target: &str,
     known: &ListReply,
 ) -> Option<Vec<InstanceId>> {
-    let is_path = target.contains('/') && !target.starts_with('/');
-    if start.name.is_some() || is_path || shared.cwd.join(target).is_file() {
+    if !can_be_a_name(start, shared, target) {
         return None;
     }
     let candidates: Vec<_> = known.instances.iter().map(super::candidate).collect();

@@ -104,3 +104,25 @@ fn a_child_that_floods_its_channel_hurts_nobody() {
     env.list();
     assert!(begin.elapsed().as_millis() < 500);
 }
+
+#[test]
+fn who_stops_saying_that_it_is_alive_is_restarted() {
+    let env = env();
+    let app = "import os, socket, time\nsock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n\
+        sock.connect(os.environ['NOTIFY_SOCKET'])\nsock.send(b'READY=1')\n\
+        every = int(os.environ['WATCHDOG_USEC']) / 2e6\n\
+        for _ in range(8):\n    time.sleep(every)\n    sock.send(b'WATCHDOG=1')\n\
+        print('now it hangs', flush=True)\ntime.sleep(1000)\n";
+    write(&env, "app.py", app);
+    write(
+        &env,
+        "velos.toml",
+        "[apps.api]\nscript = \"app.py\"\nwatchdog = \"400ms\"\nlisten_timeout = \"20s\"\n",
+    );
+    env.run(&["start", "velos.toml"]).ok();
+    env.wait_log("api", "now it hangs\n");
+    assert_eq!(env.instance("api").restarts, 0, "it spoke in time");
+    env.wait_instance("api", "was restarted", |one| one.restarts > 0);
+    let why = env.run(&["why", "api"]).ok().stdout;
+    assert!(why.contains("it did not say WATCHDOG=1 for 400 ms"), "{why}");
+}

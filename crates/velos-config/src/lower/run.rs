@@ -35,6 +35,9 @@ impl Lower<'_, '_> {
         self.set(&mut ready.sd_notify, "sd_notify", value::switch);
         self.set(&mut ready.listen_timeout_ms, "listen_timeout", value::time_ms);
         self.set(&mut ready.strict, "ready_required", value::switch);
+        ready.watchdog_ms = self.take("watchdog", value::time_ms).filter(|ms| *ms > 0);
+        // Who is asked for one message is heard for the other.
+        ready.sd_notify |= ready.watchdog_ms.is_some();
         // Waiting for a message means waiting.
         ready.wait_ready |= ready.sd_notify;
         spec.pid_file = self.file("pid_file").map(Into::into);
