@@ -65,6 +65,19 @@ pub(crate) const KEYS: [(&str, &str, &str); 42] = [
     ("d", "declared_in", "file it was declared in"),
 ];
 
+/// Keys of `logs --summary --ai` and `health --ai`, which the log engine writes itself.
+pub(crate) const OF_LOGS: [(&str, &str, &str); 9] = [
+    ("per", "period", "how far it looks back"),
+    ("hp", "health", "score, 0 to 100"),
+    ("ln", "lines", "lines"),
+    ("er", "errors", "lines that are errors or worse"),
+    ("wn", "warnings", "lines that are warnings"),
+    ("top", "top_patterns", "pattern, count, trend: = stable, + rising, - falling, * new, 0 gone"),
+    ("new", "new_patterns", "patterns that are new"),
+    ("an", "anomalies", "what is unusual"),
+    ("last", "last_error", "the last error, and how long ago"),
+];
+
 /// Of a document of `--machine`.
 pub(crate) fn compact(value: Value) -> Value {
     match value {

@@ -78,3 +78,54 @@ impl Content {
         Ok(got)
     }
 }
+
+/// A segment for readers elsewhere: its bytes by offset, whatever became of the file.
+#[derive(Debug)]
+pub struct SegmentBytes(Content);
+
+impl SegmentBytes {
+    /// A plain or compressed segment, or the live log; nothing if it is not there. One that was compressed since its
+    /// plain name was seen is found under the other.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn open(path: &Path) -> io::Result<Option<Self>> {
+        let found = Content::open(path)?;
+        if found.is_some() || path.extension().is_some_and(|end| end == "zst") {
+            return Ok(found.map(Self));
+        }
+        let mut packed = path.as_os_str().to_owned();
+        packed.push(".zst");
+        Ok(Content::open(Path::new(&packed))?.map(Self))
+    }
+
+    /// Bytes, decompressed.
+    ///
+    /// # Errors
+    /// The file tells nothing of itself.
+    pub fn size(&self) -> io::Result<u64> {
+        self.0.size()
+    }
+
+    /// When it was written last.
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.0.modified()
+    }
+
+    /// Device and inode.
+    ///
+    /// # Errors
+    /// The file tells nothing of itself.
+    pub fn identity(&self) -> io::Result<(u64, u64)> {
+        use std::os::unix::fs::MetadataExt;
+        self.0.file().metadata().map(|meta| (meta.dev(), meta.ino()))
+    }
+
+    /// As many bytes as there are from `offset` on, up to the length of `out`.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no zstd.
+    pub fn read_at(&mut self, out: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(out, offset)
+    }
+}

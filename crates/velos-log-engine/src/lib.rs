@@ -26,6 +26,7 @@ pub mod template;
 mod watch;
 mod zstd;
 
+pub use content::SegmentBytes;
 pub use follow::Follower;
 pub use index::{Index, Record, flag};
 pub use level::{Level, Verdict};

@@ -3,13 +3,14 @@
 //! A place is the number of a segment and an offset in it. The daemon gives a segment its number when it is begun (it
 //! stands in the header of the index) and closes it under that number, so a place means the same bytes before and after.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use velos_log_engine::{Index, Stream};
+use velos_log_engine::{Index, SegmentBytes, Stream};
 
 /// What is read at once, and how long a line may be before it is cut.
 const BLOCK_BYTES: u64 = 256 * 1024;
@@ -45,7 +46,7 @@ pub(crate) struct Log {
 #[derive(Debug)]
 struct Segment {
     number: u64,
-    file: File,
+    bytes: RefCell<SegmentBytes>,
     size: u64,
     index: Index,
     written_us: Option<u64>,
@@ -53,14 +54,19 @@ struct Segment {
 }
 
 impl Segment {
-    fn open(number: u64, path: &Path, file: File, is_live: bool) -> io::Result<Self> {
-        let meta = file.metadata()?;
-        let written = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    fn open(number: u64, path: &Path, bytes: SegmentBytes, is_live: bool) -> io::Result<Self> {
+        let written = bytes.modified().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        // The index keeps the name of the plain segment.
+        let plain = if path.extension().is_some_and(|end| end == "zst") {
+            path.with_extension("")
+        } else {
+            path.into()
+        };
         Ok(Self {
             number,
-            size: meta.len(),
-            file,
-            index: Index::of(path),
+            size: bytes.size()?,
+            bytes: RefCell::new(bytes),
+            index: Index::of(&plain),
             written_us: written.and_then(|since| u64::try_from(since.as_micros()).ok()),
             is_live,
         })
@@ -87,17 +93,8 @@ impl Segment {
 
     fn read(&self, start: u64, end: u64) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0u8; usize::try_from(end.saturating_sub(start)).unwrap_or(0)];
-        let mut filled = 0;
-        while filled < bytes.len() {
-            let Some(rest) = bytes.get_mut(filled..) else { break };
-            match self.file.read_at(rest, start + filled as u64) {
-                // It was emptied meanwhile.
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        // Fewer when it was emptied meanwhile.
+        let filled = self.bytes.borrow_mut().read_at(&mut bytes, start)?;
         bytes.truncate(filled);
         Ok(bytes)
     }
@@ -129,15 +126,13 @@ impl Log {
         for _ in 0..3 {
             // Opened before the others are listed: if it is closed meanwhile, it is among them, and we look again.
             let live = open(&self.path)?;
-            let inode =
-                live.as_ref().and_then(|file| file.metadata().ok()).map(|meta| (meta.dev(), meta.ino()));
+            let inode = live.as_ref().and_then(|file| file.identity().ok());
             let mut segments = Vec::new();
             let mut is_twice = false;
             for (number, path) in self.closed()? {
                 // Rotation may have removed the oldest.
                 let Some(file) = open(&path)? else { continue };
-                let meta = file.metadata()?;
-                is_twice |= inode == Some((meta.dev(), meta.ino()));
+                is_twice |= inode == file.identity().ok();
                 segments.push(Segment::open(number, &path, file, false)?);
             }
             if is_twice {
@@ -170,11 +165,14 @@ impl Log {
             let entry = entry?;
             let file = entry.file_name();
             let number = file.to_str().and_then(|file| {
+                let file = file.strip_suffix(".zst").unwrap_or(file);
                 file.strip_prefix(stem)?.strip_prefix('.')?.strip_suffix(".log")?.parse::<u64>().ok()
             });
             found.extend(number.map(|number| (number, entry.path())));
         }
+        // While one is compressed both are there; the plain one sorts first and is whole.
         found.sort();
+        found.dedup_by_key(|(number, _)| *number);
         Ok(found)
     }
 
@@ -283,9 +281,9 @@ impl Log {
     }
 }
 
-fn open(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
+fn open(path: &Path) -> io::Result<Option<SegmentBytes>> {
+    match SegmentBytes::open(path) {
+        Ok(file) => Ok(file),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(None)
         }
@@ -315,6 +313,28 @@ mod tests {
 
     fn place(segment: u64, offset: u64) -> Place {
         Place { segment, offset }
+    }
+
+    #[test]
+    fn a_place_means_the_same_line_after_compression() {
+        let (folder, log) = world();
+        for n in 1..=3 {
+            let text: String = (0..100).map(|line| format!("segment {n} line {line}\n")).collect();
+            std::fs::write(folder.path().join(format!("x-out.{n}.log")), text).unwrap();
+        }
+        std::fs::write(&log.path, "live\n").unwrap();
+        let before = forward(&log, Place::default());
+        assert_eq!(before.len(), 301);
+        velos_log_engine::pack(&log.path, 3).unwrap();
+        assert_eq!(forward(&log, Place::default()), before);
+        assert_eq!(forward(&log, before[149].1), before[150..]);
+        let mut newest = Vec::new();
+        log.backward(None, |block| {
+            newest.splice(0..0, block.into_iter().map(|line| String::from_utf8(line.bytes).unwrap()));
+            true
+        })
+        .unwrap();
+        assert!(newest.iter().eq(before.iter().map(|(text, _)| text)));
     }
 
     #[test]
