@@ -138,7 +138,8 @@ watch = true
 logs = { combined = "/x", merge = true, format = "json", timestamps = true, compress = true, err = "NULL", out = "NULL" }
 hooks = { pre_start = "x", post_start = "x", pre_stop = "x", post_stop = "x", on_crash = "x" }
 "#;
-    let options = velos_config::Options { profile: Some("dev".to_owned()), defaults: None };
+    let options =
+        velos_config::Options { profile: Some("dev".to_owned()), defaults: None, json_is_script: false };
     let path = PathBuf::from("/srv/velos.toml");
     let config = velos_config::load_text(&path, text, &options).unwrap_or_else(|error| panic!("{error}"));
     let mut specs: Vec<_> = config.apps.into_iter().map(|app| app.spec).collect();

@@ -23,6 +23,8 @@ pub struct Options {
     pub profile: Option<String>,
     /// A TOML file whose `[defaults]` hold for what neither the app nor the file's own defaults say. It may be missing.
     pub defaults: Option<PathBuf>,
+    /// A `.json` file that is none may be JavaScript, as under PM2.
+    pub json_is_script: bool,
 }
 
 /// What a file declares.
@@ -54,7 +56,7 @@ pub fn is_config_file(path: &Path) -> bool {
 /// All problems with file, line, column and what to do.
 pub fn load(path: &Path, options: &Options) -> Result<Config, ConfigError> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    let document = read::document(&absolute)?;
+    let document = read::document(&absolute, options.json_is_script)?;
     let folder = absolute.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
     interpret(document, options, &folder)
 }
@@ -165,7 +167,7 @@ fn included(document: &Document, folder: &Path, errors: &mut Vec<Problem>) -> Ve
             errors.push(document.problem(node.at, message).hint("move it into the folder, or below it"));
             continue;
         }
-        match read::document(&path) {
+        match read::document(&path, false) {
             Ok(other) => {
                 if let Some(nested) = other.root.get("include") {
                     errors.push(other.problem(nested.at, "an included file cannot include others"));
@@ -185,7 +187,7 @@ fn general_defaults(
     warnings: &mut Vec<Problem>,
 ) -> Option<Draft> {
     let path = options.defaults.as_ref().filter(|path| path.exists())?;
-    match read::document(path) {
+    match read::document(path, false) {
         Ok(document) => Some(shared_defaults(&document, errors, warnings)),
         Err(error) => {
             errors.extend(error.problems);

@@ -67,7 +67,7 @@ pub fn import(path: &Path) -> Result<(String, Vec<Problem>), ConfigError> {
     let is_dump = Format::of(path).is_none();
     let document = match is_dump {
         true => read::parse(path, Format::Json, read::bounded(path)?)?,
-        false => read::document(path)?,
+        false => read::document(path, true)?,
     };
     let (mut errors, mut warnings) = (Vec::new(), Vec::new());
     let apps = match is_dump {

@@ -68,15 +68,22 @@ pub(crate) struct Malformed {
 }
 
 /// Read, by extension.
-pub(crate) fn document(path: &Path) -> Result<Document, ConfigError> {
+pub(crate) fn document(path: &Path, json_is_script: bool) -> Result<Document, ConfigError> {
     let Some(format) = Format::of(path) else {
         return Err(Problem::of_file(path, "it has no extension of a configuration file")
             .hint("use .toml, .json, .json5, .yaml, .yml, .config.js, .cjs or .mjs")
             .into());
     };
     let text = bounded(path)?;
-    if format == Format::JavaScript {
-        let json = evaluate::run(path)?;
+    let evaluated = match format {
+        Format::JavaScript => Some(evaluate::run(path, evaluate::Source::Module)?),
+        // Most of it is JSON after all.
+        Format::Json if json_is_script && json::parse(&text).is_err() => {
+            Some(evaluate::run(path, evaluate::Source::Expression)?)
+        }
+        Format::Toml | Format::Json | Format::Yaml => None,
+    };
+    if let Some(json) = evaluated {
         let root = json::parse(&json).map_err(|error| Problem::of_file(path, error.message))?;
         return Ok(Document { path: path.to_path_buf(), root, text: String::new() });
     }

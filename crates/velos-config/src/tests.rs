@@ -71,7 +71,7 @@ fn every_key_does_something() {
             "append_env_to_name" => "script = \"x\"\n",
             _ => "script = \"x\"\n",
         };
-        let options = Options { profile: Some("dev".into()), defaults: None };
+        let options = Options { profile: Some("dev".into()), defaults: None, json_is_script: false };
         let path = Path::new("/srv/velos.toml");
         let text = |line: &str| format!("[apps.a]\n{needs}{line}\n");
         let without = load_text(path, &text(if needs.is_empty() { "script = \"y\"" } else { "" }), &options);
@@ -152,7 +152,7 @@ fn one_meaning_in_all_formats() {
     let json = r#"{ apps: [ { name: 'api', script: './a.js', maxMemoryRestart: '1G', instances: 2, env: {A: 1}, env_dev: {A: 2}, watch: ['src'], error_file: 'NULL', time: true, }, ] }"#;
     let yaml = "apps:\n  - name: api\n    script: ./a.js\n    max_memory_restart: 1G\n    instances: 2\n    env: {A: 1}\n    env_dev: {A: 2}\n    watch: [src]\n    err_file: 'NULL'\n    log_date_format: YYYY-MM-DDTHH:mm:ss\n";
     let toml = "[[apps]]\nname = \"api\"\nscript = \"./a.js\"\nmax_memory_restart = 1073741824\ninstances = \"2\"\nenv.A = 1\nenv_dev.A = 2\nlogs.err = \"/dev/null\"\nlogs.timestamps = true\n[apps.watch]\npaths = [\"src\"]\n";
-    let options = Options { profile: Some("dev".into()), defaults: None };
+    let options = Options { profile: Some("dev".into()), defaults: None, json_is_script: false };
     let of = |file: &str, text: &str| {
         let config = load_text(&Path::new("/srv").join(file), text, &options)
             .unwrap_or_else(|error| panic!("{error}"));

@@ -31,6 +31,9 @@ pub struct RestartPolicy {
     /// Restart it at these moments; what was stopped stays stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cron: Option<CronSpec>,
+    /// The moments of `cron` also start what people stopped, as under PM2.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cron_revives: bool,
 }
 
 impl Default for RestartPolicy {
@@ -46,6 +49,7 @@ impl Default for RestartPolicy {
             stop_exit_codes: Vec::new(),
             max_memory_bytes: None,
             cron: None,
+            cron_revives: false,
         }
     }
 }

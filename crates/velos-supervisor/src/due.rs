@@ -52,8 +52,10 @@ impl Supervisor {
     /// A moment of its schedule: start it, or start it anew. What people stopped stays stopped.
     pub(crate) fn schedule_due(&mut self, now: Now, id: InstanceId, out: &mut Effects) {
         let is_task = self.app_of(id).is_some_and(|app| app.spec.schedule.is_some());
+        let revives = self.app_of(id).is_some_and(|app| app.spec.restart.cron_revives);
         let Some(instance) = self.instances.get_mut(&id) else { return };
-        if self.shutting_down || instance.deleting || instance.stopped_by_command {
+        let stays = instance.stopped_by_command && !revives;
+        if self.shutting_down || instance.deleting || stays {
             return;
         }
         match instance.phase {

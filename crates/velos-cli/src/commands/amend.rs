@@ -19,6 +19,7 @@ const KILL_TIMEOUT: &str = "VELOS_KILL_TIMEOUT";
 pub(crate) fn complete(flags: &AppFlags, spec: &mut AppSpec, cwd: &Path) -> Result<(), ErrorReply> {
     if super::is_pm2_compatible() {
         spec.stop.kill_signal = velos_core::signal::Signal::INT;
+        spec.restart.cron_revives = true;
     }
     if let Ok(text) = std::env::var(KILL_SIGNAL) {
         spec.stop.kill_signal = text.parse().map_err(|error| usage(format!("{KILL_SIGNAL}: {error}")))?;

@@ -69,7 +69,11 @@ pub(crate) fn file_or_standard(named: Option<&Path>) -> Result<PathBuf, ErrorRep
 
 /// Read, with warnings to stderr.
 pub(crate) fn load(context: &super::Context, path: &Path, wanted: &Wanted<'_>) -> Result<Config, ErrorReply> {
-    let options = Options { profile: wanted.profile.map(str::to_owned), defaults: settings::file() };
+    let options = Options {
+        profile: wanted.profile.map(str::to_owned),
+        defaults: settings::file(),
+        json_is_script: super::is_pm2_compatible(),
+    };
     let config = match path.as_os_str() == STDIN {
         true => velos_config::load_unnamed(&here()?, &standard_input()?, &options),
         false => velos_config::load(path, &options),

@@ -14,13 +14,25 @@ pub(crate) fn run(context: &super::Context, scale: &Scale) -> super::Result {
     let begin = select::now_us();
     let info: InfoReply = client.call(method::INFO, &Targets { targets: vec![scale.target.clone()] })?;
     let mut apps: Vec<velos_core::app::AppSpec> = Vec::new();
+    let mut ids: Vec<(String, u32)> =
+        info.instances.iter().map(|one| (one.summary.name.clone(), one.summary.id.0)).collect();
+    ids.sort_by_key(|(_, id)| *id);
     for instance in info.instances {
         if !apps.iter().any(|app| app.name == instance.spec.name) {
             apps.push(instance.spec);
         }
     }
+    let mut oldest: Vec<String> = Vec::new();
     for app in &mut apps {
-        app.instances = change.apply(app.instances)?;
+        let wanted = change.apply(app.instances)?;
+        let surplus = app.instances.saturating_sub(wanted) as usize;
+        let ours = ids.iter().filter(|(name, _)| *name == app.name.as_str());
+        oldest.extend(ours.take(surplus).map(|(_, id)| id.to_string()));
+        app.instances = wanted;
+    }
+    if super::is_pm2_compatible() && !oldest.is_empty() {
+        // PM2 lets the oldest go; we keep them.
+        client.call::<_, Outcomes>(method::DELETE, &Targets { targets: oldest })?;
     }
     let text: String = apps
         .iter()

@@ -107,6 +107,9 @@ pub(crate) fn run(context: &super::Context, verb: Verb, targets: &Targets) -> su
     let mut client = context.daemon()?;
     let targets = super::from_file::expand(context, &mut client, &targets.targets)?;
     let begin = now_us();
+    if verb == Verb::Stop && super::is_pm2_compatible() {
+        unwatch(&mut client, &targets)?;
+    }
     let outcomes: Outcomes = client.call(method, &Params { targets })?;
     tell(context, &outcomes, begin, |outcome| match verb {
         Verb::Stop if outcome.unchanged => "was stopped already".to_owned(),
@@ -116,6 +119,25 @@ pub(crate) fn run(context: &super::Context, verb: Verb, targets: &Targets) -> su
         Verb::Reload => format!("reloaded (PID: {})", outcome.pid.unwrap_or_default()),
         Verb::Restart => format!("restarted (PID: {})", outcome.pid.unwrap_or_default()),
     })
+}
+
+/// PM2 ends the watch of what is stopped.
+fn unwatch(
+    client: &mut velos_client::Client,
+    targets: &[String],
+) -> Result<(), velos_core::error::ErrorReply> {
+    let info: velos_core::protocol::InfoReply =
+        client.call(method::INFO, &Params { targets: targets.to_vec() })?;
+    let mut apps: Vec<velos_core::app::AppSpec> = Vec::new();
+    for instance in info.instances {
+        if instance.spec.watch.is_some() && !apps.iter().any(|app| app.name == instance.spec.name) {
+            apps.push(velos_core::app::AppSpec { watch: None, ..instance.spec });
+        }
+    }
+    if !apps.is_empty() {
+        client.call::<_, Outcomes>(method::UPDATE, &velos_core::protocol::Update { apps })?;
+    }
+    Ok(())
 }
 
 /// Wall clock, for what an app said since.

@@ -32,7 +32,7 @@ pub(crate) fn app(cwd: &Path) -> Result<Declaration, ErrorReply> {
 
 fn app_with(cwd: &Path, defaults: Option<PathBuf>) -> Result<Declaration, ErrorReply> {
     let text = "[apps.app]\ncommand = \"true\"\n";
-    let options = Options { profile: None, defaults };
+    let options = Options { profile: None, defaults, json_is_script: false };
     let config = velos_config::load_text(&cwd.join("none.toml"), text, &options);
     let config = config.map_err(|error| super::from_file::reply(&error))?;
     config.apps.into_iter().next().ok_or_else(|| super::failed("the defaults declare nothing"))

@@ -108,6 +108,33 @@ fn variables_and_pm2_choose_the_signal() {
 }
 
 #[test]
+fn where_pm2_chooses_otherwise_its_choice_can_be_had() {
+    let env = env();
+    let pm2 = |args: &[&str]| {
+        let mut command = env.command(args);
+        command.env("VELOS_PM2_COMPAT", "1");
+        velos_testkit::run(command)
+    };
+    pm2(&["start", "sleep 1000", "--name", "many", "-i", "4"]).ok();
+    pm2(&["scale", "many", "2"]).ok();
+    let slots: Vec<u32> = env.list().into_iter().map(|one| one.slot).collect();
+    assert_eq!(slots, [2, 3], "the oldest went");
+    pm2(&["start", "sleep 1000", "--name", "web", "--watch", "--cron", "* * * * * *"]).ok();
+    assert!(env.instance("web").watching);
+    pm2(&["stop", "web"]).ok();
+    assert!(!env.instance("web").watching, "stop ends the watch");
+    env.wait_instance("web", "was revived by its schedule", |one| one.phase == Phase::Online);
+    env.file(
+        "process.json",
+        "// a comment\n{ apps: [{ name: 'js' + 1, script: 'sleep', args: ['1000'] }] }\n",
+        0o644,
+    );
+    env.run(&["start", "process.json"]).fails(1, &["process.json"]);
+    pm2(&["start", "process.json"]).ok();
+    assert_eq!(env.instance("js1").phase, Phase::Online);
+}
+
+#[test]
 fn what_pm2_users_type() {
     let env = env();
     env.file(

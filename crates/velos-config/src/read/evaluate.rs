@@ -19,7 +19,11 @@ const COMPLAINT_BYTES_MAX: usize = 2_000;
 /// `import` reads both kinds of modules. The result goes to descriptor 3, since a file may print.
 const PROGRAM: &str = r#"
 const { pathToFileURL } = require('url');
-import(pathToFileURL(process.argv[1]).href).then(async (module) => {
+const text = () => require('fs').readFileSync(process.argv[1], 'utf8');
+const load = async () => process.argv[3] === 'expression'
+  ? { default: new Function('require', 'return (' + text() + '\n)')(require) }
+  : import(pathToFileURL(process.argv[1]).href);
+load().then(async (module) => {
   let value = module.default === undefined ? { ...module } : module.default;
   if (typeof value === 'function') value = value();
   value = await value;
@@ -29,14 +33,26 @@ import(pathToFileURL(process.argv[1]).href).then(async (module) => {
 }).catch((error) => { console.error(error && error.stack || error); process.exit(1); });
 "#;
 
-/// The value that the file exports, as JSON.
-pub(super) fn run(path: &Path) -> Result<String, Problem> {
+/// What a file is to node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// It exports the value.
+    Module,
+    /// It is the value, as PM2 reads what is called JSON.
+    Expression,
+}
+
+/// The value of the file, as JSON.
+pub(super) fn run(path: &Path, source: Source) -> Result<String, Problem> {
     let wrong = |message: String| Problem::of_file(path, message);
     let answer =
         Answer::new().map_err(|error| wrong(format!("cannot make a file for its result: {error}")))?;
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let mut command = Command::new("node");
     command.args(["-e", PROGRAM, "--"]).arg(&absolute).arg(answer.path());
+    if source == Source::Expression {
+        command.arg("expression");
+    }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     if let Some(folder) = absolute.parent() {
         command.current_dir(folder);
