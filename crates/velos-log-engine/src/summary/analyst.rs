@@ -228,8 +228,10 @@ impl Analyst {
         let pattern_count = patterns.len();
         patterns.truncate(LISTED);
         let active = || anomalies.iter().filter(|one| one.episode.is_active && one.of != "lines");
+        // A period from the beginning of time would make every rate nothing.
+        let begin_us = self.plan.period.from_us.max(self.earliest_us.unwrap_or(0));
         let facts = Facts {
-            hours: (self.plan.period.until_us.saturating_sub(self.plan.period.from_us)) as f64 / 3.6e9,
+            hours: self.plan.period.until_us.saturating_sub(begin_us) as f64 / 3.6e9,
             lines: self.lines,
             errors: self.errors.count(),
             fatals: self.fatals,

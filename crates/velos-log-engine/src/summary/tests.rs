@@ -108,3 +108,21 @@ fn a_trace_is_one_error_and_no_data_is_no_score() {
     );
     assert_eq!(none.with_crashes(2).health.score, Some(70));
 }
+
+#[test]
+fn a_period_from_the_beginning_of_time_hides_no_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("api-out.log");
+    let pieces: Vec<(String, u64, u8)> =
+        (0..40).map(|n| (format!("ERROR boom {n}\n"), NOW - 30 * MINUTE + n, 1)).collect();
+    let pieces: Vec<(&str, u64, u8)> =
+        pieces.iter().map(|(text, us, stream)| (text.as_str(), *us, *stream)).collect();
+    made::log(&log, &pieces);
+    let score = |from_us: u64| {
+        let period = Period { label: "x".to_owned(), from_us, until_us: NOW };
+        let summary = summarise("api", &[(log.as_path(), Stream::Out)], period).unwrap();
+        summary.health.deductions.iter().find(|one| one.name == "errors").map(|one| one.points)
+    };
+    assert_eq!(score(0), score(NOW - 60 * MINUTE));
+    assert!(score(0).is_some_and(|points| points > 20.0), "{:?}", score(0));
+}
