@@ -14,6 +14,10 @@ use velos_log_engine::{Index, SegmentBytes, Stream};
 
 /// What is read at once, and how long a line may be before it is cut.
 const BLOCK_BYTES: u64 = 256 * 1024;
+/// A record is written when it has so many bytes, at the latest.
+const RECORD_BYTES_MAX: u64 = 64 * 1024;
+/// The kernel stamps files with the time of its last tick, at most so long ago.
+const TICK_US: u64 = 10_000;
 const LONG_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A byte of a log.
@@ -67,7 +71,9 @@ impl Segment {
             size: bytes.size()?,
             bytes: RefCell::new(bytes),
             index: Index::of(&plain),
-            written_us: written.and_then(|since| u64::try_from(since.as_micros()).ok()),
+            written_us: written
+                .and_then(|since| u64::try_from(since.as_micros()).ok())
+                .map(|us| us + TICK_US),
             is_live,
         })
     }
@@ -85,8 +91,11 @@ impl Segment {
                 };
                 (Some(record.time_us), stream)
             }
-            // Written a moment ago, its record is not there yet.
+            // Written a moment ago, its record is not there yet; the first of all may be so too.
             _ if !records.is_empty() && after == records.len() => (self.written_us, None),
+            _ if records.is_empty() && self.is_live && self.size < RECORD_BYTES_MAX => {
+                (self.written_us, None)
+            }
             _ => (None, None),
         }
     }
