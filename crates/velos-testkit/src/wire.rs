@@ -134,6 +134,8 @@ pub fn is_hung_up(stream: &mut UnixStream, timeout: Duration) -> bool {
         match stream.read(&mut bytes) {
             Ok(0) => return true,
             Ok(_) => {}
+            // With a time limit also a process without handlers is interrupted, signal(7).
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
         }
     }
