@@ -9,10 +9,21 @@ use velos_testkit::{SOON, TestEnv, processes, wait_until};
 
 use crate::env;
 
+/// Ended also by a test that fails.
+struct Stranger(std::process::Child);
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        // It may have ended, and been waited for, already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn any_process_can_be_adopted() {
     let env = env();
-    let mut child = Command::new(env.fixture())
+    let child = Command::new(env.fixture())
         .args(["sleep"])
         .env("MARK", "a=b")
         .current_dir(env.work())
@@ -21,7 +32,8 @@ fn any_process_can_be_adopted() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let pid = i32::try_from(child.id()).unwrap();
+    let mut child = Stranger(child);
+    let pid = i32::try_from(child.0.id()).unwrap();
     env.run(&["adopt", &pid.to_string(), "--name", "api", "--restart-delay", "10ms"]).ok();
     let one = env.instance("api");
     assert_eq!((one.phase, one.pid, one.restarts), (Phase::Online, Some(pid), 0));
@@ -30,7 +42,7 @@ fn any_process_can_be_adopted() {
     env.kill_daemon();
     assert_eq!(env.instance("api").pid, Some(pid));
     processes::signal(pid, Signal::SIGKILL);
-    child.wait().unwrap();
+    child.0.wait().unwrap();
     let now =
         env.wait_instance("api", "runs again", |one| one.phase == Phase::Online && one.pid != Some(pid));
     assert_eq!(now.restarts, 1);
