@@ -58,12 +58,17 @@ fn words() -> Vec<std::ffi::OsString> {
 
 fn run(context: &Context, command: Command) -> commands::Result {
     match command {
-        Command::Start(start) => commands::start::run(context, &start),
+        Command::Start(start) => {
+            commands::tell_ignored(context, &start.flags);
+            commands::start::run(context, &start)
+        }
         Command::Stop(targets) => commands::select::run(context, commands::select::Verb::Stop, &targets),
         Command::Restart(restart) => {
+            commands::tell_ignored(context, &restart.flags);
             commands::select::again(context, commands::select::Verb::Restart, &restart)
         }
         Command::Reload(restart) => {
+            commands::tell_ignored(context, &restart.flags);
             commands::select::again(context, commands::select::Verb::Reload, &restart)
         }
         Command::StartOrRestart(restart) => commands::start_file::only_files(context, &restart),

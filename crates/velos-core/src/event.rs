@@ -87,6 +87,16 @@ pub enum What {
     },
 }
 
+impl Event {
+    /// Whether it is told once more with what comes of it: that a process runs, before it is online, ready, or gone.
+    pub fn is_detail(&self) -> bool {
+        matches!(
+            self.what,
+            What::Transition { from: Phase::Starting, to: Phase::Launching, cause: Cause::Spawned, .. }
+        )
+    }
+}
+
 /// How a daemon came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -177,4 +187,17 @@ pub enum Verb {
     Delete,
     /// The daemon ends.
     Shutdown,
+}
+
+impl std::fmt::Display for Verb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Verb::Start => "start",
+            Verb::Stop => "stop",
+            Verb::Restart => "restart",
+            Verb::Reload => "reload",
+            Verb::Delete => "delete",
+            Verb::Shutdown => "shutdown",
+        })
+    }
 }

@@ -144,6 +144,7 @@ impl Control {
                 if let Some(id) = self.supervisor.instance_by_token(token) {
                     self.open_ears_again(id, token);
                     self.open_passages_again(id, token);
+                    self.know_cgroup_again(id);
                 }
                 self.inputs.push(Input::Adopted { token });
                 true

@@ -67,7 +67,7 @@ pub(crate) fn prepare(own: &Path, stem: &str, limits: &Limits, ours: &[i32]) -> 
         give(own, &wanted)?;
     }
     give(&parent, &wanted)?;
-    let folder = parent.join(stem);
+    let folder = folder(own, stem);
     make(&folder)?;
     let bytes = |value: Option<u64>| value.map_or("max".to_owned(), |bytes| bytes.to_string());
     if controllers(limits).contains(&"memory") {
@@ -83,14 +83,19 @@ pub(crate) fn prepare(own: &Path, stem: &str, limits: &Limits, ours: &[i32]) -> 
     Ok(folder)
 }
 
+/// Where the cgroup of an instance is.
+pub(crate) fn folder(own: &Path, stem: &str) -> PathBuf {
+    own.join("velos").join(stem)
+}
+
 /// Put a process there; what it starts from now on is there too.
 pub(crate) fn enter(folder: &Path, pid: i32) -> io::Result<()> {
     write(folder, "cgroup.procs", &pid.to_string())
 }
 
 /// The instance is gone. One that still holds a process stays.
-pub(crate) fn remove(own: &Path, stem: &str) {
-    let _ = std::fs::remove_dir(own.join("velos").join(stem));
+pub(crate) fn remove(folder: &Path) {
+    let _ = std::fs::remove_dir(folder);
 }
 
 fn give(folder: &Path, controllers: &str) -> io::Result<()> {

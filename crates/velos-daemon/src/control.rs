@@ -64,6 +64,8 @@ pub(crate) struct Control {
     pub(crate) hooks: hooks::Running,
     pub(crate) taken: Taken,
     pub(crate) packing: Packing,
+    /// Where instances with such limits run.
+    pub(crate) cgroups: BTreeMap<InstanceId, std::path::PathBuf>,
     pub(crate) next_request: u64,
     pub(crate) inputs: Vec<Input>,
     pub(crate) shutdown: bool,
@@ -165,6 +167,7 @@ impl Control {
             hooks: hooks::Running::default(),
             taken: Taken::default(),
             packing: Packing::default(),
+            cgroups: BTreeMap::new(),
             next_request: 1,
             inputs: Vec::new(),
             shutdown: false,

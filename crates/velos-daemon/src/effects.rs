@@ -202,10 +202,13 @@ impl Control {
         match self.reactor.spawn(token.0, &spec) {
             Ok(spawned) => {
                 let pid = spawned.pid;
-                if let Some(Err(error)) = cgroup.map(|folder| crate::cgroup::enter(&folder, pid)) {
-                    let text =
-                        format!("its limits do not hold: it could not be put into its cgroup: {error}");
-                    self.note(Some(id), What::Note { text });
+                if let Some(folder) = cgroup {
+                    if let Err(error) = crate::cgroup::enter(&folder, pid) {
+                        let text =
+                            format!("its limits do not hold: it could not be put into its cgroup: {error}");
+                        self.note(Some(id), What::Note { text });
+                    }
+                    self.cgroups.insert(self.supervisor.writes_as(id), folder);
                 }
                 self.adjust_oom_score(id, pid);
                 self.write_pid_file(id, pid);
@@ -220,13 +223,25 @@ impl Control {
     }
 
     fn cgroup_of(&self, id: InstanceId) -> std::io::Result<Option<PathBuf>> {
-        let Some(app) = self.supervisor.app_of(id).filter(|app| app.spec.limits.need_cgroup()) else {
-            return Ok(None);
-        };
-        let own = crate::cgroup::own().ok_or_else(|| std::io::Error::from_raw_os_error(nix::libc::ENOENT))?;
-        let stem = format!("{}-{}", app.spec.name.file_stem(), self.supervisor.writes_as(id).0);
+        let Some((own, stem)) = self.cgroup_place(id) else { return Ok(None) };
+        let Some(app) = self.supervisor.app_of(id) else { return Ok(None) };
+        let own = own.ok_or_else(|| std::io::Error::from_raw_os_error(nix::libc::ENOENT))?;
         let ours = [std::process::id().cast_signed(), self.handover.guardian_pid];
         crate::cgroup::prepare(&own, &stem, &app.spec.limits, &ours).map(Some)
+    }
+
+    /// Our own cgroup and the name of the instance's in it, when it needs one.
+    fn cgroup_place(&self, id: InstanceId) -> Option<(Option<PathBuf>, String)> {
+        let app = self.supervisor.app_of(id).filter(|app| app.spec.limits.need_cgroup())?;
+        let stem = format!("{}-{}", app.spec.name.file_stem(), self.supervisor.writes_as(id).0);
+        Some((crate::cgroup::own(), stem))
+    }
+
+    /// Of a run that was taken over: where a former daemon put it.
+    pub(crate) fn know_cgroup_again(&mut self, id: InstanceId) {
+        if let Some((Some(own), stem)) = self.cgroup_place(id) {
+            self.cgroups.insert(self.supervisor.writes_as(id), crate::cgroup::folder(&own, &stem));
+        }
     }
 
     /// Inherited by what it starts; a child that it started before this instant keeps the daemon's.
@@ -275,8 +290,8 @@ impl Control {
         for suffix in ["out", "err"] {
             self.tell_guardian(&Packet::Release(format!("{stem}.{suffix}")), None);
         }
-        if let Some(own) = crate::cgroup::own().filter(|own| own.join("velos").is_dir()) {
-            crate::cgroup::remove(&own, &stem);
+        if let Some(folder) = self.cgroups.remove(&instance) {
+            crate::cgroup::remove(&folder);
         }
         // A pid file that stays behind names a dead process; the table is the truth.
         let _ = self.reactor.file_remove(&self.home.pids().join(format!("{stem}.pid")));
@@ -349,7 +364,11 @@ impl Control {
             both_log: spec.logs.combined.as_ref().map(|path| path.as_path().to_path_buf()),
             stamp: spec.logs.timestamps.clone().filter(|form| !form.contains('\0')),
             is_json: spec.logs.format == LogFormat::Json,
-            json_name: spec.name.as_str().replace('\\', "\\\\").replace('"', "\\\""),
+            json_name: if spec.logs.format == LogFormat::Json {
+                json_text(spec.name.as_str())
+            } else {
+                String::new()
+            },
             discard_out: spec.logs.discard_out,
             discard_err: spec.logs.discard_err,
             max_bytes: spec.logs.max_size_bytes,
@@ -372,12 +391,17 @@ pub(crate) struct CapturePaths {
     both_log: Option<PathBuf>,
     stamp: Option<String>,
     is_json: bool,
-    /// Without quotes; names hold no control characters.
+    /// Empty when it is not needed.
     json_name: String,
     discard_out: bool,
     discard_err: bool,
     max_bytes: u64,
     keep: u32,
+}
+
+/// Between the quotes of JSON; names hold no control characters.
+fn json_text(name: &str) -> String {
+    name.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 /// The interpreter, if its place follows from the environment.

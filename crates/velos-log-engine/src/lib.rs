@@ -33,6 +33,7 @@ pub use level::{Level, Verdict};
 pub use line::{Line, Stream, neutralise};
 pub use merge::merge;
 pub use pack::{Packed, pack};
+pub use segments::closed_segments;
 pub use tail::tail;
 pub use watch::{Watcher, Woken};
 

@@ -43,6 +43,14 @@ pub(crate) fn closed(log: &Path) -> io::Result<Vec<Segment>> {
     Ok(found)
 }
 
+/// The closed segments of a log by number, oldest first; compressed ones too.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn closed_segments(log: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    Ok(closed(log)?.into_iter().map(|segment| (segment.number, segment.path)).collect())
+}
+
 impl Segment {
     /// Its content, by the other name if it was compressed since it was listed.
     pub(crate) fn open(&self) -> io::Result<Option<Content>> {

@@ -1,21 +1,11 @@
 //! Events and exits in few words.
 
-use velos_core::event::{Cause, DaemonStart, Event, Verb, What};
+use velos_core::event::{Cause, DaemonStart, Event, What};
 use velos_core::instance::{Exit, Phase};
 use velos_core::protocol::InstanceSummary;
 use velos_core::units::short_bytes;
 
 use crate::clock;
-
-/// That it runs is told once more with what comes of it.
-pub(crate) fn is_detail(event: &Event) -> bool {
-    let What::Transition { from: Phase::Starting, to: Phase::Launching, cause: Cause::Spawned, .. } =
-        &event.what
-    else {
-        return false;
-    };
-    true
-}
 
 /// One word, for filtering and for JSON.
 pub(crate) fn kind(event: &Event) -> &'static str {
@@ -79,17 +69,7 @@ pub(crate) fn what(event: &Event) -> String {
 /// Why a phase changed.
 pub(crate) fn reason(cause: &Cause) -> String {
     match cause {
-        Cause::Command { verb, by } => {
-            let verb = match verb {
-                Verb::Start => "start",
-                Verb::Stop => "stop",
-                Verb::Restart => "restart",
-                Verb::Reload => "reload",
-                Verb::Delete => "delete",
-                Verb::Shutdown => "shutdown",
-            };
-            format!("{verb} asked by {by}")
-        }
+        Cause::Command { verb, by } => format!("{verb} asked by {by}"),
         Cause::Spawned => "it runs".to_owned(),
         Cause::SpawnFailed { failure } => failure.to_string(),
         Cause::Ready => "it says it is ready".to_owned(),

@@ -135,3 +135,24 @@ pub(crate) struct Ignored {
     #[arg(long, hide = true, value_name = "N")]
     parallel: Option<u32>,
 }
+
+impl Ignored {
+    /// Those that were given, as they are written.
+    pub(crate) fn given(&self) -> Vec<&'static str> {
+        let flags = [
+            ("--no-vizion", self.no_vizion),
+            ("--no-pmx", self.no_pmx),
+            ("--no-automation", self.no_automation),
+            ("--trace", self.trace),
+            ("--disable-trace", self.disable_trace),
+            ("--v8", self.v8),
+            ("--event-loop-inspector", self.event_loop_inspector),
+            ("--deep-monitoring", self.deep_monitoring),
+            ("--source-map-support", self.source_map_support),
+            ("--disable-source-map-support", self.disable_source_map_support),
+            ("--execute-command", self.execute_command),
+            ("--parallel", self.parallel.is_some()),
+        ];
+        flags.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag).collect()
+    }
+}

@@ -2,8 +2,7 @@
 
 use velos_client::{Client, Notice};
 use velos_core::error::ErrorReply;
-use velos_core::event::{Cause, DaemonStart, Event, Verb, What};
-use velos_core::instance::Phase;
+use velos_core::event::{Cause, DaemonStart, Event, What};
 use velos_core::protocol::{EventsParams, EventsReply, method};
 
 use crate::args::Events;
@@ -55,20 +54,12 @@ fn line(context: &super::Context, event: &Event) -> String {
     if context.machine {
         return format!("{}\n", serde_json::json!(event));
     }
-    if is_detail(event) {
+    if event.is_detail() {
         return String::new();
     }
     // The clock is read anew: while following, days go by.
     let clock = Clock::system();
     format!("{} {}\n", clock.moment(event.at_ms), sentence(event, &clock))
-}
-
-/// That it runs is told once more with what comes of it: that it is online, ready, or gone.
-pub(crate) fn is_detail(event: &Event) -> bool {
-    matches!(
-        event.what,
-        What::Transition { from: Phase::Starting, to: Phase::Launching, cause: Cause::Spawned, .. }
-    )
 }
 
 /// One event for people.
@@ -116,17 +107,7 @@ pub(crate) fn sentence(event: &Event, clock: &Clock) -> String {
 /// Why a phase changed.
 pub(crate) fn reason(cause: &Cause) -> String {
     match cause {
-        Cause::Command { verb, by } => {
-            let verb = match verb {
-                Verb::Start => "start",
-                Verb::Stop => "stop",
-                Verb::Restart => "restart",
-                Verb::Reload => "reload",
-                Verb::Delete => "delete",
-                Verb::Shutdown => "shutdown",
-            };
-            format!("{verb} asked by {by}")
-        }
+        Cause::Command { verb, by } => format!("{verb} asked by {by}"),
         Cause::Spawned => "the program runs".to_owned(),
         Cause::SpawnFailed { failure } => failure.to_string(),
         Cause::Ready => "it says that it is ready".to_owned(),

@@ -117,6 +117,14 @@ pub(crate) fn is_pm2_compatible() -> bool {
     wanted || called()
 }
 
+/// PM2's flags that need nothing here are taken, and it is said.
+pub(crate) fn tell_ignored(context: &Context, flags: &crate::args::AppFlags) {
+    let given = flags.ignored.given();
+    if !given.is_empty() && !context.machine && !context.quiet {
+        note(&format!("note: no effect under velos: {}\n", given.join(", ")));
+    }
+}
+
 /// Talk to a person on stderr, beside the data.
 pub(crate) fn note(text: &str) {
     // A closed stderr changes nothing about what is done.

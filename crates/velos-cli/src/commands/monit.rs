@@ -23,7 +23,7 @@ pub(crate) fn run(context: &super::Context) -> super::Result {
 }
 
 fn sentence(event: &Event) -> Option<String> {
-    let is_told = !super::events::is_detail(event);
+    let is_told = !event.is_detail();
     is_told.then(|| super::events::sentence(event, &Clock::system()))
 }
 

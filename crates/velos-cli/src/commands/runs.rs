@@ -1,7 +1,6 @@
 //! `velos runs`: when each process of an instance began, how long it ran, why it ended, what it used.
 
 use velos_core::error::ErrorReply;
-use velos_core::event::{Cause, Verb};
 use velos_core::protocol::{InstanceRuns, RunsReply, Targets as Params, method};
 use velos_core::run::Run;
 use velos_core::units::{short_bytes, short_duration};
@@ -126,17 +125,6 @@ fn lasting(ms: i64) -> String {
 
 fn because(run: &Run) -> String {
     match (&run.ended_by, run.ended_ms) {
-        (Some(Cause::Command { verb, by }), _) => {
-            let verb = match verb {
-                Verb::Start => "start",
-                Verb::Stop => "stop",
-                Verb::Restart => "restart",
-                Verb::Reload => "reload",
-                Verb::Delete => "delete",
-                Verb::Shutdown => "shutdown",
-            };
-            format!("{verb} asked by {by}")
-        }
         (Some(cause), _) => super::events::reason(cause),
         (None, Some(_)) => "by itself".to_owned(),
         (None, None) => "-".to_owned(),
@@ -146,6 +134,7 @@ fn because(run: &Run) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use velos_core::event::{Cause, Verb};
     use velos_core::instance::{Exit, InstanceId, Token};
     use velos_core::run::Used;
 

@@ -6,7 +6,7 @@ use velos_core::protocol::{InstanceSummary, Targets as Params, WhyInstance, WhyR
 use velos_core::units::short_duration;
 use velos_log_engine::{Stream, neutralise, tail};
 
-use super::events::{is_detail, reason, sentence};
+use super::events::{reason, sentence};
 use crate::args::Targets;
 use crate::clock::Clock;
 
@@ -40,7 +40,7 @@ fn explain(why: &WhyInstance, clock: &Clock, words: &[String]) -> String {
     if !why.events.is_empty() {
         text.push_str("what happened:\n");
     }
-    for event in why.events.iter().filter(|event| !is_detail(event)) {
+    for event in why.events.iter().filter(|event| !event.is_detail()) {
         text.push_str(&format!("  {} {}\n", clock.moment(event.at_ms), sentence(event, clock)));
     }
     if !words.is_empty() {

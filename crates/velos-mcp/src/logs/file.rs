@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use velos_log_engine::{Index, SegmentBytes, Stream};
+use velos_log_engine::{Index, SegmentBytes, Stream, closed_segments};
 
 /// What is read at once, and how long a line may be before it is cut.
 const BLOCK_BYTES: u64 = 256 * 1024;
@@ -138,7 +138,7 @@ impl Log {
             let inode = live.as_ref().and_then(|file| file.identity().ok());
             let mut segments = Vec::new();
             let mut is_twice = false;
-            for (number, path) in self.closed()? {
+            for (number, path) in closed_segments(&self.path)? {
                 // Rotation may have removed the oldest.
                 let Some(file) = open(&path)? else { continue };
                 is_twice |= inode == file.identity().ok();
@@ -155,34 +155,6 @@ impl Log {
             return Ok(segments);
         }
         Err(io::Error::other(format!("{} is rotated faster than it can be read", self.path.display())))
-    }
-
-    fn closed(&self) -> io::Result<Vec<(u64, PathBuf)>> {
-        let (Some(folder), Some(name)) =
-            (self.path.parent(), self.path.file_name().and_then(|name| name.to_str()))
-        else {
-            return Ok(Vec::new());
-        };
-        let stem = name.strip_suffix(".log").unwrap_or(name);
-        let entries = match std::fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let mut found = Vec::new();
-        for entry in entries {
-            let entry = entry?;
-            let file = entry.file_name();
-            let number = file.to_str().and_then(|file| {
-                let file = file.strip_suffix(".zst").unwrap_or(file);
-                file.strip_prefix(stem)?.strip_prefix('.')?.strip_suffix(".log")?.parse::<u64>().ok()
-            });
-            found.extend(number.map(|number| (number, entry.path())));
-        }
-        // While one is compressed both are there; the plain one sorts first and is whole.
-        found.sort();
-        found.dedup_by_key(|(number, _)| *number);
-        Ok(found)
     }
 
     /// The daemon writes the number of the live segment into its index.

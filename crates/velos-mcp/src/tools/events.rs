@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
     let params = EventsParams { since: since_sequence, ..EventsParams::default() };
     let reply: EventsReply = client.call(method::EVENTS, &params)?;
     let is_wanted = |event: &&Event| {
-        !sentence::is_detail(event)
+        !event.is_detail()
             && since_ms.is_none_or(|since| event.at_ms >= since)
             && event.app.as_deref().is_none_or(|app| call.toolbox.allow.permits(app))
             && chosen.as_ref().is_none_or(|chosen| {
