@@ -75,7 +75,8 @@ pub(crate) fn set(context: &super::Context, key: &str, value: Option<&str>) -> s
     if let Some(folder) = file.parent() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(cannot)?;
     }
-    std::fs::write(&fresh, changed).map_err(cannot)?;
+    // Half a file on a full disk is no use to anybody.
+    std::fs::write(&fresh, changed).inspect_err(|_| drop(std::fs::remove_file(&fresh))).map_err(cannot)?;
     if let Err(error) = app_with(&std::env::temp_dir(), Some(fresh.clone())) {
         // What is refused leaves no trace.
         let _ = std::fs::remove_file(&fresh);
