@@ -300,7 +300,8 @@ pub const Processes = struct {
         const slot = &self.pool.slots[index];
         const process = &slot.value;
         var some: [1]i32 = undefined;
-        if (signal_tree.members(.{ .token = slot.token, .leader = process.pid }, &some, .recent) > 0) {
+        const run: signal_tree.Run = .{ .token = slot.token, .leader = process.pid, .leader_is_gone = process.state == .exited };
+        if (signal_tree.members(run, &some, .recent) > 0) {
             process.watch_at_ns = now_ns + process.watch_pause_ns;
             process.watch_pause_ns = @min(process.watch_pause_ns * 2, watch_max_ns);
             return;

@@ -26,6 +26,8 @@ pub const Run = struct {
     token: u64,
     /// The main process, alive or not: its number is also that of the group and the session.
     leader: i32,
+    /// It has ended, also where an older reading shows it alive.
+    leader_is_gone: bool = false,
 };
 
 /// How new the process table must be.
@@ -78,7 +80,7 @@ pub fn members(run: Run, out: []i32, age: Age) usize {
     while (index > 0 and n < out.len) {
         index -= 1;
         const entry = table[index];
-        if (!entry.member or entry.zombie) continue;
+        if (!entry.member or entry.zombie or (run.leader_is_gone and entry.pid == run.leader)) continue;
         out[n] = entry.pid;
         n += 1;
     }
