@@ -14,6 +14,11 @@ fn start_app(env: &TestEnv, instances: &str) {
     )
     .unwrap();
     env.run(&["start", "app.sh", "--name", "api", "-i", instances, "--min-uptime", "150ms"]).ok();
+    // Before that it has not looked yet whether it is broken.
+    let looked = |pid: i32| {
+        std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|words| words.starts_with(b"sleep"))
+    };
+    wait_until("all have looked", SOON, || pids(env).iter().all(|(_, pid)| looked(*pid)));
 }
 
 fn pids(env: &TestEnv) -> Vec<(u32, i32)> {

@@ -108,6 +108,9 @@ fn a_cursor_survives_rotation_and_a_crash_of_the_daemon() {
     agent.call("process_start", json!({ "name": "api", "command": script, "wait_log": "tick 2" })).ok();
     let cursor = agent.call("log_read", json!({ "name": "api" })).ok().cursor();
     env.run(&["rotate", "api"]).ok();
+    // Until then the live log is the one from before.
+    let closed = env.home().join("logs/api-out.1.log");
+    velos_testkit::wait_until("the segment is closed", SOON, || closed.exists());
     let log = env.wait_log("api", "tick");
     env.wait_saved();
     env.kill_daemon();
