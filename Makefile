@@ -43,12 +43,14 @@ bench: build ## figures against PM2 and supervisord, into docs/benchmarks.md
 
 test: zig-test cross ## everything a contributor must pass
 	cargo fmt --check
+	cargo run -q -p velos-dev -- tidy
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo test --workspace
 	$(MAKE) sim
 
 quick: ## under a minute: format, lints, unit tests, 2,000 seeds
 	cargo fmt --check
+	cargo run -q -p velos-dev -- tidy
 	cargo clippy --workspace -- -D warnings
 	cargo test --workspace --lib
 	$(MAKE) sim SEEDS=2000

@@ -180,7 +180,14 @@ pub const Stream = struct {
     /// The same for lines that are stored in another form. The journal knows only what is stored as it came, so a
     /// daemon that is killed at the wrong instant may store one batch of these twice. Not inlined: its buffer would be
     /// touched for every batch, also of those that need none.
-    noinline fn move_made(stream: *Stream, writer: anytype, log: *LogFile, form: *const Form, bytes: []const u8, now_ns: u64) i32 {
+    noinline fn move_made(
+        stream: *Stream,
+        writer: anytype,
+        log: *LogFile,
+        form: *const Form,
+        bytes: []const u8,
+        now_ns: u64,
+    ) i32 {
         var out: [made_bytes]u8 = undefined;
         const made = form.render(&out, bytes, stream.inside_line, stream.kind == 2, sys.wall_us());
         var flags: u8 = 0;
@@ -196,7 +203,8 @@ pub const Stream = struct {
         const before = log.rotated;
         const written = log.append(out[0..made.len], stream.kind, flags, now_ns, &writer.clock);
         writer.mark_idle();
-        const consumed = if (written.len == made.len) made.consumed else end_of_lines(bytes, index.count_lines(out[0..written.len]));
+        const stored = index.count_lines(out[0..written.len]);
+        const consumed = if (written.len == made.len) made.consumed else end_of_lines(bytes, stored);
         stream.take_out(writer, consumed);
         if (consumed > 0) {
             stream.copy_to_both(writer, out[0..written.len], flags, now_ns);
