@@ -32,6 +32,7 @@ mod server;
 mod spec;
 mod stack;
 mod subscriptions;
+mod tasks;
 mod token;
 mod tokens;
 mod toolbox;

@@ -255,8 +255,8 @@ impl Spec {
         schema
     }
 
-    /// As clients see it. What is not said is what the protocol takes for granted.
-    pub(crate) fn tool(&self, structured: bool) -> Tool {
+    /// As clients see it, which may wait for so long. What is not said is what the protocol takes for granted.
+    pub(crate) fn tool(&self, structured: bool, timeout_ms_max: u64) -> Tool {
         let object = |schema: Value| -> Arc<JsonObject> {
             Arc::new(match schema {
                 Value::Object(map) => map,
@@ -268,7 +268,11 @@ impl Spec {
             (true, true) => ToolAnnotations::new().destructive(true).idempotent(self.is_idempotent),
             (true, false) => ToolAnnotations::new().destructive(false),
         };
-        let tool = Tool::new(self.name, self.text, object(self.input_schema())).with_annotations(hints);
+        let mut schema = self.input_schema();
+        if let Some(most) = schema.pointer_mut("/properties/timeout_ms/maximum") {
+            *most = timeout_ms_max.into();
+        }
+        let tool = Tool::new(self.name, self.text, object(schema)).with_annotations(hints);
         if structured { tool.with_raw_output_schema(object((self.output)())) } else { tool }
     }
 }

@@ -12,6 +12,7 @@ use velos_core::selector::{self, Candidate};
 
 use crate::allow::Allow;
 use crate::audit::{self, Caller};
+use crate::condition::TIMEOUT_MS;
 use crate::declare::Host;
 use crate::reply::{Outcome, Trouble};
 use crate::spec::{self, Selection, Spec};
@@ -55,11 +56,18 @@ pub(crate) struct Call<'a> {
     pub(crate) cancelled: &'a AtomicBool,
     /// Milliseconds so far, milliseconds at most, and what is waited for.
     pub(crate) progress: &'a (dyn Fn(u64, u64, &str) + Sync),
+    /// No wait may be longer.
+    pub(crate) timeout_ms_max: u64,
 }
 
 impl Call<'_> {
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// How long to wait, if so long was asked for.
+    pub(crate) fn timeout(&self, asked_ms: Option<u64>) -> Duration {
+        Duration::from_millis(asked_ms.unwrap_or(TIMEOUT_MS).min(self.timeout_ms_max))
     }
 }
 
