@@ -19,6 +19,7 @@ mod condition;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod declare;
+mod history;
 mod http;
 pub mod install;
 mod logs;

@@ -202,11 +202,11 @@ pub(crate) const ALL: &[Spec] = &[
     },
     Spec {
         name: "metrics_snapshot",
-        text: "CPU, memory, fds, threads, restarts now; with window samples that long: min/avg/max and trend.",
+        text: "CPU, memory, fds, threads, restarts now; with window min/avg/max, p95 and trend, kept since the first call.",
         input: r#"{"name":{"type":"string","description":"omit for all"},
-            "window":{"type":"string","description":"e.g. 10s, at most 50s"},"format":{"enum":["text","json"]}}"#,
-        output: || columns(&[("samples", "integer")]),
-        example: r#"{"name":"api","window":"10s"}"#,
+            "window":{"type":"string","description":"e.g. 30s, at most 5m"},"format":{"enum":["text","json"]}}"#,
+        output: || columns(&[("samples", "integer"), ("covers_ms", "integer")]),
+        example: r#"{"name":"api","window":"5m"}"#,
         ..READ
     },
     Spec {

@@ -14,6 +14,7 @@ use crate::allow::Allow;
 use crate::audit::{self, Caller};
 use crate::condition::TIMEOUT_MS;
 use crate::declare::Host;
+use crate::history::History;
 use crate::reply::{Outcome, Trouble};
 use crate::spec::{self, Selection, Spec};
 use crate::{alert, tools};
@@ -47,6 +48,7 @@ pub(crate) struct Toolbox {
     pub(crate) allow: Allow,
     /// Of the hashes that stand for secrets.
     pub(crate) salt: u64,
+    pub(crate) history: Arc<History>,
 }
 
 /// A call that can be told to end, and can tell how far it is.
@@ -75,7 +77,7 @@ impl Toolbox {
     pub(crate) fn new(home: Home, options: Options, host: Arc<dyn Host>) -> Self {
         use std::hash::{BuildHasher, Hasher};
         let salt = std::collections::hash_map::RandomState::new().build_hasher().finish();
-        Self { home, allow: Allow::new(options.allow.clone()), options, host, salt }
+        Self { home, allow: Allow::new(options.allow.clone()), options, host, salt, history: Arc::default() }
     }
 
     /// A running daemon, or none.

@@ -12,6 +12,7 @@ mod log_search;
 mod log_summary;
 mod metrics;
 mod process;
+mod spread;
 mod start;
 mod wait_for;
 

@@ -146,7 +146,12 @@ fn health_metrics_events_and_config() {
     agent.call("metrics_snapshot", json!({})).ok().has(&["api ", "fds ", "restarts 0"]);
     let data = agent.data("metrics_snapshot", json!({ "name": "api", "window": "2s" }));
     assert!(data["samples"].as_u64().unwrap() >= 2 && data["rows"][0][8]["trend"] == "steady", "{data}");
-    agent.call("metrics_snapshot", json!({ "window": "5m" })).fails(&["window: 5m is too long"]);
+    agent
+        .call("metrics_snapshot", json!({ "window": "6m" }))
+        .fails(&["window: 6m is too long", "5m at most"]);
+    // It does not claim to know what was before.
+    let long = agent.call("metrics_snapshot", json!({ "name": "api", "window": "5m" })).ok();
+    long.has(&["mem ", " p95 ", "samples over ", "s of 5m: kept since the first metrics_snapshot"]);
 
     let answer = agent.call("events", json!({ "name": "api" })).ok().has(&["api online: it runs"]);
     let cursor = answer.cursor();
