@@ -229,9 +229,10 @@ pub(crate) const ALL: &[Spec] = &[
     Spec {
         name: "config_set",
         text: "Change config; returns old and new values and whether a restart is needed.",
-        input: r#"{"name":{"type":"string"},"changes":{"type":"object","description":"key: value; null resets"},
+        input: r#"{"name":{"type":"string","description":"omit for defaults of new apps"},
+            "changes":{"type":"object","description":"keys of velos.toml: value; null resets"},
             "restart":{"type":"boolean","description":"apply now"},"dry_run":{"type":"boolean"}}"#,
-        required: &["name", "changes"],
+        required: &["changes"],
         output: || object(&[("changes", "array"), ("restart_needed", "boolean"), ("restarted", "boolean")]),
         example: r#"{"name":"api","changes":{"max_memory_restart":"300M","env.PORT":"3000"},"restart":true}"#,
         is_destructive: true,

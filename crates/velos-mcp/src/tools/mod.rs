@@ -2,7 +2,7 @@
 
 mod change;
 mod config;
-mod config_keys;
+mod defaults;
 mod diagnose;
 mod events;
 mod health_check;
@@ -14,6 +14,7 @@ mod metrics;
 mod process;
 mod spread;
 mod start;
+mod variables;
 mod wait_for;
 
 use serde::Deserialize;

@@ -193,6 +193,62 @@ fn health_metrics_events_and_config() {
 }
 
 #[test]
+fn keys_of_a_file_are_set_on_a_living_app() {
+    let env = env();
+    let mut agent = Agent::new(&env, &[]);
+    start(&mut agent, "api", "exec sleep 1000");
+    let mut set =
+        |changes: serde_json::Value| agent.call("config_set", json!({ "name": "api", "changes": changes }));
+    let check = json!({ "health.exec": "true", "health.interval": "500ms", "hooks.on_crash": "true", "limits.nofile": 512 });
+    set(check).ok().has(&["health.interval_ms: none -> 500", "process_restart applies it"]);
+    set(json!({ "script": "other.js" }))
+        .fails(&["script: it cannot be changed", "process_start with replace=true"]);
+    set(json!({ "user.uid": 0 })).fails(&["for a person to decide"]);
+    set(json!({ "health.intervall": "1s" })).fails(&["did you mean \"health.interval\"?"]);
+    set(json!({ "schedule": "0 3 * * *" })).fails(&["changes: ", "schedule is for tasks"]);
+    agent.call("process_restart", json!({ "name": "api" })).ok();
+    env.wait_instance("api", "it is healthy", |one| one.healthy == Some(true));
+    let pid = env.pid("api");
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    assert!(
+        limits.lines().any(|line| line.starts_with("Max open files") && line.contains("512")),
+        "{limits}"
+    );
+    agent
+        .call("config_get", json!({ "name": "api" }))
+        .ok()
+        .has(&["health.exec = true", "limits.nofile = 512"]);
+    agent
+        .call("config_get", json!({ "name": "api", "key": "logs.format" }))
+        .ok()
+        .has(&["logs.format = null"]);
+}
+
+#[test]
+fn without_a_name_the_defaults_are_set() {
+    let env = env();
+    let mut agent = Agent::new(&env, &[]);
+    start(&mut agent, "old", "exec sleep 1000");
+    let mut set = |changes: serde_json::Value, dry_run: bool| {
+        agent.call("config_set", json!({ "changes": changes, "dry_run": dry_run }))
+    };
+    set(json!({ "kill_timeout": "7s" }), true).ok().has(&["none -> 7s", "dry run"]);
+    set(json!({ "kill_timeout": "7s", "max_restarts": 5 }), false).ok().has(&["started from now on"]);
+    set(json!({ "kill_timeout": "soon" }), false).fails(&["changes.kill_timeout: "]);
+    set(json!({ "name": "x" }), false).fails(&["name is of one app"]);
+    start(&mut agent, "new", "exec sleep 1000");
+    for (name, timeout) in [("old", "1600ms"), ("new", "7s")] {
+        let answer = agent.call("config_get", json!({ "name": name, "key": "kill_timeout" })).ok();
+        answer.has(&[timeout]);
+    }
+    agent.call("config_get", json!({})).ok().has(&["kill_timeout = \"7s\"", "max_restarts = 5"]);
+    let mut narrow = Agent::new(&env, &["--allow", "new"]);
+    narrow
+        .call("config_set", json!({ "changes": { "max_restarts": 1 } }))
+        .fails(&["the defaults hold for all apps"]);
+}
+
+#[test]
 fn mistakes_are_answered_with_what_to_do() {
     let env = env();
     let mut agent = Agent::new(&env, &[]);
