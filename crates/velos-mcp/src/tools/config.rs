@@ -66,7 +66,7 @@ pub(super) fn get(arguments: &Get, call: &Call<'_>) -> Outcome {
             let mut config = of_app(&app, &mut cleaner);
             if let Some(key) = arguments.key.as_ref().filter(|key| !config.contains_key(*key)) {
                 let value = velos_config::shown(&app, key)
-                    .map_err(|error| refusal(error, &app, config.keys().map(String::as_str)))?;
+                    .map_err(|error| refusal(error, &app, ["env.NAME"].into_iter()))?;
                 config.insert(key.clone(), cleaned(value, &mut cleaner));
             }
             config
@@ -270,7 +270,7 @@ fn refusal<'a>(error: AmendError, app: &AppSpec, more: impl Iterator<Item = &'a 
     match error {
         AmendError::Unknown { key, near } => match near {
             Some(near) => usage(format!("there is no key {key:?}")).hint(format!("did you mean {near:?}?")),
-            None => unknown(&key, COMMON.iter().copied().chain(more)),
+            None => unknown(&key, ["max_restarts", "kill_timeout", "health.http"].into_iter().chain(more)),
         },
         AmendError::Fixed { key, instead } => {
             let error = usage(format!("changes.{key}: it cannot be changed while the app is there"));

@@ -193,6 +193,42 @@ fn health_metrics_events_and_config() {
 }
 
 #[test]
+fn logs_of_a_deleted_app_are_read_as_long_as_they_are_there() {
+    let env = env();
+    let mut agent = Agent::new(&env, &[]);
+    let script = "echo first; echo 'ERROR it broke' >&2; echo last; exec sleep 1000";
+    for name in ["gone app", "other"] {
+        agent.call("process_start", json!({ "name": name, "command": script, "wait_log": "last" })).ok();
+    }
+    agent.call("process_delete", json!({ "name": "gone app" })).ok();
+    let note = "note: gone app was deleted";
+    let read = agent.call("log_read", json!({ "name": "gone app" })).ok().has(&["first", "last", note]);
+    agent
+        .call("log_read", json!({ "name": "gone app", "cursor": read.cursor() }))
+        .ok()
+        .has(&["no new lines"]);
+    let search = json!({ "name": "gone app", "pattern": "broke" });
+    agent.call("log_search", search.clone()).ok().has(&["1 hits", "ERROR it broke", note]);
+    agent.call("log_summary", json!({ "name": "gone app" })).ok().has(&["1 errors", note]);
+    agent.call("log_read", json!({ "name": "never-was" })).fails(&["no process \"never-was\""]);
+    // Those that are there are all, when none is named.
+    let all = agent.call("log_read", json!({})).ok();
+    assert!(!all.text.contains("gone"), "{}", all.text);
+    // What may not be seen may not be seen afterwards either, by whatever spelling.
+    let mut narrow = Agent::new(&env, &["--allow", "o*", "--allow", "gone a*"]);
+    for name in ["gone-app", "gone app"] {
+        narrow.call("log_read", json!({ "name": name })).fails(&["no process"]);
+    }
+    narrow.call("log_search", json!({ "pattern": "broke" })).ok().has(&["1 hits"]);
+    let mut wide = Agent::new(&env, &["--allow", "gone*"]);
+    wide.call("log_search", search).ok().has(&["1 hits"]);
+    wide.call("log_read", json!({ "name": "other" })).fails(&["no process"]);
+    drop((narrow, wide));
+    agent.call("process_delete", json!({ "name": "other" })).ok();
+    agent.call("log_summary", json!({})).ok().has(&["gone-app: ", "other: ", "note: no app is there"]);
+}
+
+#[test]
 fn keys_of_a_file_are_set_on_a_living_app() {
     let env = env();
     let mut agent = Agent::new(&env, &[]);
