@@ -1,7 +1,8 @@
 //! Processes, lines and events for tests.
 
-use velos_core::instance::InstanceId;
+use velos_core::instance::{Exit, InstanceId, Token};
 use velos_core::protocol::{InstanceInfo, InstanceSummary};
+use velos_core::run::{Run, Used};
 use velos_log_engine::Stream;
 use velos_log_engine::level::classify;
 use velos_log_engine::query::{Reader, Window};
@@ -11,7 +12,7 @@ use crate::Clock;
 use crate::digest::Digest;
 use crate::logs::LogLine;
 use crate::model::{Look, Model};
-use crate::msg::{EventLine, Host, Msg};
+use crate::msg::{EventLine, Host, Msg, RunLine};
 use crate::update::update;
 
 pub(crate) use velos_testkit::sample::{NOW_MS, hello};
@@ -47,6 +48,28 @@ pub(crate) fn info(id: u32) -> InstanceInfo {
         input: "/home/me/.velos/run/api-0.in".into(),
         captured_bytes: 5_000_000,
     }
+}
+
+/// What a daemon tells of the processes of an instance.
+pub(crate) fn runs() -> Vec<RunLine> {
+    let run = |number, from_s: i64, ended: Option<(i64, Exit)>, because: Option<&str>| RunLine {
+        run: Run {
+            number,
+            token: Token(number),
+            pid: 4_000 + number as i32,
+            started_ms: NOW_MS - from_s * 1_000,
+            ended_ms: ended.map(|(to_s, _)| NOW_MS - to_s * 1_000),
+            exit: ended.map(|(_, exit)| exit),
+            ended_by: None,
+            used: ended.map(|_| Used { cpu_us: 1_230_000, peak_rss_bytes: 45 << 20 }),
+        },
+        because: because.map(str::to_owned),
+    };
+    vec![
+        run(3, 90, Some((89, Exit::Code(3))), None),
+        run(4, 80, Some((20, Exit::Signal(15))), Some("restart asked by cli uid=0 pid=7")),
+        run(5, 20, None, None),
+    ]
 }
 
 /// A log with all levels.

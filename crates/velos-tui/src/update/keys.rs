@@ -79,7 +79,7 @@ fn normal(model: &mut Model, code: KeyCode) -> Vec<Effect> {
         }
         KeyCode::Enter => model.focus = Focus::Pane,
         KeyCode::Esc => return back(model),
-        KeyCode::Char(digit @ '1'..='6') => {
+        KeyCode::Char(digit @ '1'..='7') => {
             let place = digit.to_digit(10).unwrap_or(1) as usize - 1;
             return tab(model, Tab::ALL.get(place).copied().unwrap_or(Tab::Logs));
         }

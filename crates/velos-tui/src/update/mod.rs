@@ -42,6 +42,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
                 model.info = info;
             }
         }
+        Msg::Runs(id, runs) => {
+            if model.table.selected == Some(id) {
+                model.runs = Some((id, runs));
+            }
+        }
         Msg::Events(events) => return happened(model, events),
         Msg::EventsLost(count) => model.tell(format!("{count} events were missed"), false),
         Msg::Log(batch) => {

@@ -264,3 +264,22 @@ fn the_ways_out() {
     update(&mut model, Msg::End(Ending::Signal(15)));
     assert_eq!(model.ending, Some(Ending::Signal(15)));
 }
+
+#[test]
+fn runs_are_asked_for_when_they_are_seen() {
+    let mut model = sample::model(100, 30);
+    assert_eq!(keys(&mut model, "7"), [Effect::Runs(InstanceId(0), "api:0".to_owned())]);
+    update(&mut model, Msg::Runs(InstanceId(1), Ok(sample::runs())));
+    assert_eq!(model.runs, None, "another row is selected");
+    update(&mut model, Msg::Runs(InstanceId(0), Ok(sample::runs())));
+    assert!(model.runs.is_some());
+    // What happens to it may be a new run.
+    let mut event = sample::events().swap_remove(0);
+    event.sequence = 100;
+    assert_eq!(
+        update(&mut model, Msg::Events(vec![event])),
+        [Effect::Runs(InstanceId(0), "api:0".to_owned())]
+    );
+    let effects = keys(&mut model, "j");
+    assert!(effects.contains(&Effect::Runs(InstanceId(1), "api:1".to_owned())), "{effects:?}");
+}

@@ -7,6 +7,7 @@ mod header;
 mod logs;
 mod pane;
 mod popup;
+mod runs;
 mod table;
 mod text;
 mod theme;

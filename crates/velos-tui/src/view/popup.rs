@@ -23,7 +23,7 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ("", "Pane"),
     ("PgUp, PgDn", "scroll; Ctrl-U and Ctrl-D by half a page"),
     ("Tab, Enter", "the arrows go to the pane; Tab or Esc back"),
-    ("1 - 6, [ ]", "logs, errors, summary, config, environment, events"),
+    ("1 - 7, [ ]", "logs, errors, summary, config, environment, events, runs"),
     ("e  g", "errors, summary; again: the logs"),
     ("L", "logs on the whole screen"),
     ("", "Logs"),
