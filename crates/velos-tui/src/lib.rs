@@ -13,6 +13,7 @@ mod layout;
 pub mod logs;
 pub mod model;
 pub mod msg;
+pub mod palette;
 pub mod table;
 pub mod update;
 pub mod view;

@@ -127,6 +127,13 @@ pub enum Mode {
         /// The row that was selected before: what is filtered out loses the selection.
         selected: Option<InstanceId>,
     },
+    /// A line of letters that finds apps and commands.
+    Palette {
+        /// So far.
+        text: String,
+        /// Place of the line that Enter takes.
+        chosen: usize,
+    },
     /// A question before something that cannot be undone.
     Confirm {
         /// What.

@@ -76,6 +76,15 @@ pub(super) fn toggle_tab(model: &mut Model, wanted: Tab) -> Vec<Effect> {
 /// Ask for something, with a question first where it cannot be undone.
 pub(super) fn act(model: &mut Model, verb: Verb) -> Vec<Effect> {
     let targets = model.table.targets();
+    act_on(model, verb, targets)
+}
+
+/// The same for these.
+pub(super) fn act_on(
+    model: &mut Model,
+    verb: Verb,
+    targets: Vec<velos_core::instance::InstanceId>,
+) -> Vec<Effect> {
     if targets.is_empty() {
         model.tell(format!("nothing to {}: no process is selected", verb.name()), false);
         return Vec::new();

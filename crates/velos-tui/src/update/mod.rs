@@ -3,6 +3,7 @@
 mod act;
 mod keys;
 mod mouse;
+mod palette;
 mod typing;
 
 #[cfg(test)]
