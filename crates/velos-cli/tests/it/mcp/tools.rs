@@ -242,6 +242,10 @@ fn keys_of_a_file_are_set_on_a_living_app() {
     set(json!({ "user.uid": 0 })).fails(&["for a person to decide"]);
     set(json!({ "health.intervall": "1s" })).fails(&["did you mean \"health.interval\"?"]);
     set(json!({ "schedule": "0 3 * * *" })).fails(&["changes: ", "schedule is for tasks"]);
+    set(json!({ "depends_on": "other" })).ok();
+    start(&mut agent, "other", "exec sleep 1000");
+    let circle = json!({ "name": "other", "changes": { "depends_on": ["api"] } });
+    agent.call("config_set", circle).fails(&["in a circle: other -> api -> other"]);
     agent.call("process_restart", json!({ "name": "api" })).ok();
     env.wait_instance("api", "it is healthy", |one| one.healthy == Some(true));
     let pid = env.pid("api");
