@@ -12,6 +12,7 @@ mod alert;
 mod allow;
 mod arguments;
 mod audit;
+mod calls;
 mod clean;
 mod clock;
 mod compact;

@@ -15,10 +15,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
+use crate::calls::answer;
 use crate::clean;
 use crate::condition::{TIMEOUT_MS, TIMEOUT_MS_MAX};
 use crate::reply::Outcome;
-use crate::server::answer;
 
 /// A call that is over by then is answered at once; nobody likes to ask twice.
 pub(crate) const GRACE: Duration = Duration::from_secs(1);
