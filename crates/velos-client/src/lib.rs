@@ -5,6 +5,7 @@
 
 mod client;
 mod home;
+pub mod logs;
 pub mod start;
 
 pub use client::{Client, Notice};
