@@ -44,6 +44,9 @@ pub(crate) fn check(
             Phase::Backoff | Phase::Waiting if instance.goal == Goal::Down => {
                 return Err(format!("instance {} waits for a restart that nobody wants", instance.id.0));
             }
+            Phase::Stopped | Phase::Errored if instance.deleting => {
+                return Err(format!("instance {} is to be deleted and stays", instance.id.0));
+            }
             Phase::Backoff | Phase::Stopping if instance.deadline_ns.is_none() => {
                 return Err(format!("instance {} is {:?} without a deadline", instance.id.0, instance.phase));
             }

@@ -21,6 +21,8 @@ pub(crate) struct Reload {
     /// Of those, what did not run: it was started when the reload was asked for.
     started: Vec<InstanceId>,
     stage: Stage,
+    /// Why it ends before its time.
+    failure: String,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +33,8 @@ enum Stage {
     Proving { old: InstanceId, new: InstanceId },
     /// The stand-in has the old process now, which ends.
     Retiring { new: InstanceId },
+    /// The stand-in failed and is on its way out; who asked hears when nothing of it is left.
+    Dropping { old: InstanceId, new: InstanceId },
     /// It did not run, so it is just started.
     Starting { id: InstanceId },
 }
@@ -55,7 +59,8 @@ impl Supervisor {
         for id in &started {
             self.apply(now, ticket, by, Verb::Restart, *id, out);
         }
-        self.reloads.push(Reload { ticket, by: by.to_owned(), queue, started, stage: Stage::Next });
+        let (by, stage, failure) = (by.to_owned(), Stage::Next, String::new());
+        self.reloads.push(Reload { ticket, by, queue, started, stage, failure });
         self.advance_reloads(now, out);
     }
 
@@ -94,8 +99,9 @@ impl Supervisor {
                 Stage::Proving { old, new } => {
                     if let Some(reason) = self.failure_of(old, new) {
                         self.drop_stand_in(now, new, out);
-                        self.refuse_rest(reload, old, &reason);
-                        return false;
+                        reload.failure = reason;
+                        reload.stage = Stage::Dropping { old, new };
+                        continue;
                     }
                     if self.proved_at(reload).is_none_or(|at| now.mono_ns < at) {
                         return true;
@@ -103,6 +109,12 @@ impl Supervisor {
                     self.change_places(now, old, new, &reload.by, out);
                     self.answer(reload.ticket, old, Ok(()));
                     reload.stage = Stage::Retiring { new };
+                }
+                Stage::Dropping { new, .. } if self.instances.contains_key(&new) => return true,
+                Stage::Dropping { old, .. } => {
+                    let reason = std::mem::take(&mut reload.failure);
+                    self.refuse_rest(reload, old, &reason);
+                    return false;
                 }
                 Stage::Retiring { new } if self.instances.contains_key(&new) => return true,
                 Stage::Retiring { .. } => reload.stage = Stage::Next,
@@ -169,6 +181,9 @@ impl Supervisor {
         instance.goal = Goal::Down;
         match instance.phase {
             Phase::Launching | Phase::Online => self.begin_stop(now, new, Cause::Reloaded, true, out),
+            Phase::Stopped | Phase::Errored if instance.leftovers => {
+                self.begin_stop(now, new, Cause::Reloaded, true, out)
+            }
             Phase::Backoff | Phase::Waiting | Phase::Errored => {
                 self.transition(now, new, Phase::Stopped, Cause::Reloaded, out)
             }

@@ -100,9 +100,9 @@ pub(crate) fn declare(
     let mut env_origin = BTreeMap::new();
     for (key, value) in settings.variables {
         let key = RawString::from(key);
-        if !env.contains_key(&key) {
-            env_origin.insert(key.clone(), "your defaults".to_owned());
-            env.insert(key, value.into());
+        if let std::collections::btree_map::Entry::Vacant(place) = env.entry(key) {
+            env_origin.insert(place.key().clone(), "your defaults".to_owned());
+            place.insert(value.into());
         }
     }
     let mut env_declared: Vec<RawString> = env_origin.keys().cloned().collect();

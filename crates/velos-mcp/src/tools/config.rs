@@ -206,7 +206,6 @@ pub(super) fn set(arguments: &Set, call: &Call<'_>) -> Outcome {
     let mut text: String =
         rows.iter().map(|(field, before, after, _)| format!("{field}: {before} -> {after}\n")).collect();
     let mut restarted = false;
-    let name = before.name.as_str();
     if rows.is_empty() {
         text = "nothing to change; it is so already\n".to_owned();
     } else if arguments.dry_run {
@@ -214,24 +213,8 @@ pub(super) fn set(arguments: &Set, call: &Call<'_>) -> Outcome {
             if is_needed && runs { "a restart would be needed" } else { "no restart would be needed" };
         text.push_str(&format!("dry run: nothing was changed; {restart}\n"));
     } else {
-        let mut client = call.toolbox.daemon()?;
-        let outcomes: Outcomes = client.call(method::UPDATE, &Update { apps: vec![after] })?;
-        if let Some(refusal) = outcomes.refused.first() {
-            return Err(refusal.error.clone().into());
-        }
-        if arguments.restart && runs && is_needed {
-            let outcomes: Outcomes = client.call(method::RESTART, &ids(&chosen))?;
-            if let Some(bad) = outcomes.instances.iter().find(|one| !one.ok) {
-                let why = bad.reason.as_deref().unwrap_or("no reason is known");
-                return Err(ErrorReply::new(
-                    ErrorCode::Failed,
-                    format!("{text}changed, but {name} did not come back: {why}"),
-                )
-                .hint("see diagnose; config_set can change it back")
-                .into());
-            }
-            restarted = true;
-        }
+        let and_restart = arguments.restart && runs && is_needed;
+        restarted = put(after, and_restart.then_some(chosen.as_slice()), &text, call)?;
         text.push_str(match (restarted, is_needed && runs) {
             (true, _) => "changed and restarted\n",
             (false, true) => "changed; process_restart applies it\n",
@@ -250,6 +233,31 @@ pub(super) fn set(arguments: &Set, call: &Call<'_>) -> Outcome {
         "dry_run": arguments.dry_run,
     });
     Ok(Reply::new(text, data))
+}
+
+/// Change the app, and restart those that are given. Whether that was done.
+fn put(
+    after: AppSpec,
+    restart: Option<&[InstanceSummary]>,
+    text: &str,
+    call: &Call<'_>,
+) -> Result<bool, ErrorReply> {
+    let name = after.name.clone();
+    let mut client = call.toolbox.daemon()?;
+    let outcomes: Outcomes = client.call(method::UPDATE, &Update { apps: vec![after] })?;
+    if let Some(refusal) = outcomes.refused.into_iter().next() {
+        return Err(refusal.error);
+    }
+    let Some(chosen) = restart else { return Ok(false) };
+    let outcomes: Outcomes = client.call(method::RESTART, &ids(chosen))?;
+    if let Some(bad) = outcomes.instances.iter().find(|one| !one.ok) {
+        let why = bad.reason.as_deref().unwrap_or("no reason is known");
+        let message = format!("{text}changed, but {} did not come back: {why}", name.as_str());
+        return Err(
+            ErrorReply::new(ErrorCode::Failed, message).hint("see diagnose; config_set can change it back")
+        );
+    }
+    Ok(true)
 }
 
 fn changed(app: &AppSpec, changes: &Map<String, Value>) -> Result<AppSpec, ErrorReply> {
