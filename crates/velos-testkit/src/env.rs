@@ -244,6 +244,12 @@ impl TestEnv {
     pub fn wait_saved(&self) {
         let table = self.home.join("state.mp");
         let pause = Duration::from_millis(60);
+        let names: Vec<String> = self.list().into_iter().map(|one| one.name).collect();
+        wait_until("all apps are in the table on disk", SOON, || {
+            let text = std::fs::read(&table).unwrap_or_default();
+            let holds = |name: &String| text.windows(name.len()).any(|part| part == name.as_bytes());
+            names.iter().all(holds)
+        });
         wait_until("the table on disk is at rest", SOON, || {
             let written = table.metadata().and_then(|meta| meta.modified()).ok();
             written.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > pause)
