@@ -61,6 +61,7 @@ pub(crate) struct Control {
     pub(crate) health: Health,
     pub(crate) watch: Watch,
     pub(crate) flushes: BTreeMap<u64, crate::serve::Flushing>,
+    pub(crate) pid_files: crate::pid_files::PidFiles,
     pub(crate) hooks: hooks::Running,
     pub(crate) taken: Taken,
     pub(crate) packing: Packing,
@@ -164,6 +165,7 @@ impl Control {
             health: Health::default(),
             watch: Watch::default(),
             flushes: BTreeMap::new(),
+            pid_files: crate::pid_files::PidFiles::default(),
             hooks: hooks::Running::default(),
             taken: Taken::default(),
             packing: Packing::default(),
@@ -341,6 +343,7 @@ impl Control {
                 self.perform(effect);
             }
         }
+        self.write_pid_files();
         self.save_if_due();
     }
 
@@ -464,6 +467,7 @@ impl Control {
             self.ears.deadline(),
             self.taken.deadline(),
             self.packing.deadline(),
+            self.pid_files.deadline(),
             save,
             held,
             self.rest_at_ns,

@@ -223,7 +223,7 @@ impl Control {
                     self.cgroups.insert(self.supervisor.writes_as(id), folder);
                 }
                 self.adjust_oom_score(id, pid);
-                self.write_pid_file(id, pid);
+                self.want_pid_file(id, pid);
                 self.inputs.push(Input::Spawned { token, pid, start_ticks: spawned.start_ticks });
             }
             Err(error) => {
@@ -267,26 +267,6 @@ impl Control {
         }
     }
 
-    /// Only a convenience for scripts: the table is the truth.
-    fn write_pid_file(&mut self, id: InstanceId, pid: i32) {
-        let Some(path) = self.pid_file(id) else { return };
-        let text = format!("{pid}\n");
-        let _ = self.reactor.file_put(0, &path, text.as_bytes(), velos_ffi::FileFlags::PLAIN);
-    }
-
-    fn pid_file(&self, id: InstanceId) -> Option<PathBuf> {
-        let (instance, app) = self.supervisor.instance(id).zip(self.supervisor.app_of(id))?;
-        let Some(given) = &app.spec.pid_file else {
-            return Some(self.home.pids().join(format!("{}-{}.pid", app.spec.name.file_stem(), id.0)));
-        };
-        // Further instances must not overwrite the first one's.
-        let mut path = given.as_path().as_os_str().to_owned();
-        if instance.slot > 0 {
-            path.push(format!(".{}", instance.slot));
-        }
-        Some(path.into())
-    }
-
     /// What the current run of an instance is started with.
     pub(crate) fn environment_of(&self, id: InstanceId) -> Option<Vec<Vec<u8>>> {
         let (instance, app) = self.supervisor.instance(id).zip(self.supervisor.app_of(id))?;
@@ -304,8 +284,7 @@ impl Control {
         if let Some(folder) = self.cgroups.remove(&instance) {
             crate::cgroup::remove(&folder);
         }
-        // A pid file that stays behind names a dead process; the table is the truth.
-        let _ = self.reactor.file_remove(&self.home.pids().join(format!("{stem}.pid")));
+        self.remove_pid_file(&self.home.pids().join(format!("{stem}.pid")));
     }
 
     fn record(&mut self, event: &Event) {
@@ -314,12 +293,12 @@ impl Control {
             && self.supervisor.instance(instance).is_some_and(|one| one.stands_in_for.is_none())
             && let Some(path) = self.pid_file(instance)
         {
-            let _ = self.reactor.file_remove(&path);
+            self.remove_pid_file(&path);
         }
         if let (What::Transition { cause: Cause::Reloaded, pid: Some(pid), .. }, Some(instance)) =
             (&event.what, event.instance)
         {
-            self.write_pid_file(instance, *pid);
+            self.want_pid_file(instance, *pid);
         }
         self.log.event(event);
         self.broadcast(event);

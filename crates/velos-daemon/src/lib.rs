@@ -23,6 +23,7 @@ mod interpreter;
 mod journal_log;
 mod link;
 mod packing;
+mod pid_files;
 mod pipes;
 mod processes;
 mod rights;

@@ -1,0 +1,67 @@
+//! Pid files, for programs that look there. They come after the programs themselves: while more are about to start, the
+//! writer thread has their logs to open.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use velos_core::instance::InstanceId;
+
+use crate::control::Control;
+
+/// Longest time that one waits for others to start, ns.
+const PATIENCE_NS: u64 = 100_000_000;
+
+/// Those that are still to be written.
+#[derive(Debug, Default)]
+pub(crate) struct PidFiles {
+    waiting: BTreeMap<PathBuf, i32>,
+    until_ns: Option<u64>,
+}
+
+impl PidFiles {
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        self.until_ns
+    }
+}
+
+impl Control {
+    pub(crate) fn want_pid_file(&mut self, id: InstanceId, pid: i32) {
+        let Some(path) = self.pid_file(id) else { return };
+        self.pid_files.waiting.insert(path, pid);
+        self.pid_files.until_ns.get_or_insert(velos_ffi::now_ns() + PATIENCE_NS);
+    }
+
+    /// Write what is wanted, before the table is saved and so before who asked is answered.
+    pub(crate) fn write_pid_files(&mut self) {
+        let Some(until_ns) = self.pid_files.until_ns else { return };
+        let is_starting = self.captures.values().any(|capture| capture.waiting.is_some());
+        if is_starting && velos_ffi::now_ns() < until_ns {
+            return;
+        }
+        self.pid_files.until_ns = None;
+        for (path, pid) in std::mem::take(&mut self.pid_files.waiting) {
+            let text = format!("{pid}\n");
+            let _ = self.reactor.file_put(0, &path, text.as_bytes(), velos_ffi::FileFlags::PLAIN);
+        }
+    }
+
+    pub(crate) fn remove_pid_file(&mut self, path: &Path) {
+        // One that stays behind names a dead process; the table is the truth.
+        self.pid_files.waiting.remove(path);
+        let _ = self.reactor.file_remove(path);
+    }
+
+    /// Where the pid of an instance stands.
+    pub(crate) fn pid_file(&self, id: InstanceId) -> Option<PathBuf> {
+        let (instance, app) = self.supervisor.instance(id).zip(self.supervisor.app_of(id))?;
+        let Some(given) = &app.spec.pid_file else {
+            return Some(self.home.pids().join(format!("{}-{}.pid", app.spec.name.file_stem(), id.0)));
+        };
+        // Further instances must not overwrite the first one's.
+        let mut path = given.as_path().as_os_str().to_owned();
+        if instance.slot > 0 {
+            path.push(format!(".{}", instance.slot));
+        }
+        Some(path.into())
+    }
+}
