@@ -20,6 +20,7 @@ use crate::home::{self, Home};
 use crate::hooks;
 use crate::journal_log::JournalLog;
 use crate::link::{self, Packet, Reaped, Received};
+use crate::live::Live;
 use crate::packing::Packing;
 use crate::state_file::{self, Saved};
 use crate::taken::{self, Taken};
@@ -64,6 +65,7 @@ pub(crate) struct Control {
     pub(crate) hooks: hooks::Running,
     pub(crate) taken: Taken,
     pub(crate) packing: Packing,
+    pub(crate) live: Live,
     /// Where instances with such limits run.
     pub(crate) cgroups: BTreeMap<InstanceId, std::path::PathBuf>,
     pub(crate) next_request: u64,
@@ -167,6 +169,7 @@ impl Control {
             hooks: hooks::Running::default(),
             taken: Taken::default(),
             packing: Packing::default(),
+            live: Live::default(),
             cgroups: BTreeMap::new(),
             next_request: 1,
             inputs: Vec::new(),
@@ -261,7 +264,10 @@ impl Control {
             }
             Happened::ClientOpened { client, uid, pid } => self.clients.opened(client, uid, pid),
             Happened::ClientClosed { client } => self.clients.closed(client),
-            Happened::ClientDrained { client } => self.catch_up(client),
+            Happened::ClientDrained { client } => {
+                self.catch_up(client);
+                self.pump(client);
+            }
             Happened::FileDone { request: SAVE_REQUEST, errno } => self.saved(errno),
             Happened::FileDone { request, errno } => self.flushed(request, errno),
             Happened::Rotated { token, is_err, segment } => self.rotated(token, is_err, segment),
@@ -462,6 +468,7 @@ impl Control {
             held,
             self.rest_at_ns,
             self.upgrade.deadline(),
+            self.live_deadline(),
         ]
         .into_iter()
         .flatten()

@@ -393,8 +393,8 @@ pub(crate) struct CapturePaths {
     is_json: bool,
     /// Empty when it is not needed.
     json_name: String,
-    discard_out: bool,
-    discard_err: bool,
+    pub(crate) discard_out: bool,
+    pub(crate) discard_err: bool,
     max_bytes: u64,
     keep: u32,
 }
