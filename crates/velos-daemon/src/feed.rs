@@ -38,9 +38,9 @@ impl Rhythm {
         Self { interval_ns, due_ns: now_ns }
     }
 
-    /// The next one is due when all others of this interval are.
+    /// The next one is due when all others of this interval are, but not at once.
     pub(crate) fn advance(&mut self, now_ns: u64) {
-        self.due_ns = (now_ns / self.interval_ns + 1) * self.interval_ns;
+        self.due_ns = ((now_ns + self.interval_ns / 2) / self.interval_ns + 1) * self.interval_ns;
     }
 }
 
@@ -170,6 +170,6 @@ mod tests {
             rhythm.advance(begun);
             rhythm.due_ns
         };
-        assert_eq!((due(1_200), due(1_999), due(2_000)), (2_000, 2_000, 3_000));
+        assert_eq!((due(1_200), due(1_499), due(1_999), due(2_000)), (2_000, 2_000, 3_000, 3_000));
     }
 }
