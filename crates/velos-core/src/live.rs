@@ -157,8 +157,7 @@ mod tests {
         let bytes = rmp_serde::to_vec_named(&Subscribed::default()).unwrap();
         assert_eq!(bytes, [0x80]);
         let old = crate::protocol::EventsParams { since: Some(7), ..Default::default() };
-        let params: SubscribeParams =
-            rmp_serde::from_slice(&rmp_serde::to_vec_named(&old).unwrap()).unwrap();
+        let params: SubscribeParams = rmp_serde::from_slice(&rmp_serde::to_vec_named(&old).unwrap()).unwrap();
         assert_eq!(params, SubscribeParams { since: Some(7), ..SubscribeParams::default() });
     }
 

@@ -41,13 +41,7 @@ pub(crate) type Running = (InstanceId, ProcessIdentity, u64);
 
 impl UsageCache {
     /// Read those of `running` whose last reading is older than `fresh_ns`.
-    pub(crate) fn refresh(
-        &mut self,
-        reactor: &mut Reactor,
-        running: &[Running],
-        now_ns: u64,
-        fresh_ns: u64,
-    ) {
+    pub(crate) fn refresh(&mut self, reactor: &mut Reactor, running: &[Running], now_ns: u64, fresh_ns: u64) {
         let stale: Vec<&Running> = running
             .iter()
             .filter(|(id, identity, _)| {

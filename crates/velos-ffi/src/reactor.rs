@@ -250,8 +250,15 @@ impl Reactor {
 
     /// Counters of a stream.
     pub fn capture_stats(&self, token: u64, stream: Stream) -> Result<CaptureStats, Errno> {
-        let mut raw =
-            RawCaptureStats { bytes: 0, lines: 0, dropped_lines: 0, dropped_bytes: 0, error: 0, segment: 0, offset: 0 };
+        let mut raw = RawCaptureStats {
+            bytes: 0,
+            lines: 0,
+            dropped_lines: 0,
+            dropped_bytes: 0,
+            error: 0,
+            segment: 0,
+            offset: 0,
+        };
         // SAFETY: `raw` is valid for the call (header, velos_capture_stats).
         check(unsafe { sys::velos_capture_stats(self.raw.as_ptr(), token, stream_bit(stream), &mut raw) })?;
         Ok(CaptureStats {

@@ -162,7 +162,8 @@ mod tests {
             })
         };
         let us = u64::try_from(sample::NOW_MS).unwrap() * 1_000;
-        let away = velos_core::error::ErrorReply::new(velos_core::error::ErrorCode::NoDaemon, "no daemon runs");
+        let away =
+            velos_core::error::ErrorReply::new(velos_core::error::ErrorCode::NoDaemon, "no daemon runs");
         vec![
             Item::Event(Box::new(sample::events().remove(1))),
             Item::Samples(Samples { at_ms: sample::NOW_MS, instances }),

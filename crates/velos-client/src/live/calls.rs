@@ -105,7 +105,11 @@ fn locked(waiting: &Mutex<Waiting>) -> std::sync::MutexGuard<'_, Waiting> {
 }
 
 /// A task of its own, so that a dropped call never leaves half a frame behind.
-async fn write_all(mut to: OwnedWriteHalf, mut requests: mpsc::Receiver<Vec<u8>>, waiting: Arc<Mutex<Waiting>>) {
+async fn write_all(
+    mut to: OwnedWriteHalf,
+    mut requests: mpsc::Receiver<Vec<u8>>,
+    waiting: Arc<Mutex<Waiting>>,
+) {
     use tokio::io::AsyncWriteExt;
     while let Some(request) = requests.recv().await {
         if to.write_all(&request).await.is_err() {

@@ -81,8 +81,13 @@ impl<T> Clone for Ring<T> {
 impl<T: Queued> Ring<T> {
     /// For items of this weight in all, at least one.
     pub fn new(capacity: usize) -> Self {
-        let state =
-            State { queue: VecDeque::new(), weight: 0, missed: Missed::default(), is_over: false, waker: None };
+        let state = State {
+            queue: VecDeque::new(),
+            weight: 0,
+            missed: Missed::default(),
+            is_over: false,
+            waker: None,
+        };
         Self { state: Arc::new(Mutex::new(state)), capacity }
     }
 
