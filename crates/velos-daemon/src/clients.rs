@@ -25,6 +25,8 @@ pub(crate) struct Client {
 pub(crate) struct Subscription {
     /// Only these; empty: all.
     pub(crate) instances: Vec<InstanceId>,
+    /// As they were named; those that are added later may be meant, too.
+    pub(crate) targets: Vec<String>,
     /// The newest event that was queued for it.
     pub(crate) sent: u64,
     /// Its queue was full: it gets what is still kept once it has read, and a count of the rest.

@@ -20,7 +20,7 @@ use crate::home::{self, Home};
 use crate::hooks;
 use crate::journal_log::JournalLog;
 use crate::link::{self, Packet, Reaped, Received};
-use crate::live::Live;
+use crate::live_logs::Live;
 use crate::packing::Packing;
 use crate::state_file::{self, Saved};
 use crate::taken::{self, Taken};

@@ -113,6 +113,7 @@ impl Control {
         let waiting = capture.waiting.take().unwrap_or_default();
         if errno == 0 {
             self.lend_fifos(instance);
+            self.first_look(instance);
         } else {
             self.captures.remove(&instance);
         }
@@ -283,6 +284,7 @@ impl Control {
 
     fn forget_instance(&mut self, instance: InstanceId) {
         self.usage.forget(instance);
+        self.last_look(instance);
         let Some(Capture { token, stem, .. }) = self.captures.remove(&instance) else { return };
         if let Err(errno) = self.reactor.capture_close(token) {
             self.log.debug(&mut self.reactor, &format!("close capture of {stem}: {errno}"));
@@ -311,6 +313,9 @@ impl Control {
             self.write_pid_file(instance, *pid);
         }
         self.log.event(&mut self.reactor, event);
+        if let (What::Added, Some(id)) = (&event.what, event.instance) {
+            self.widen_subscriptions(id);
+        }
         self.broadcast(event);
         self.hooks_of_event(event);
         self.end_with_critical(event);

@@ -24,6 +24,7 @@ mod interpreter;
 mod journal_log;
 mod link;
 mod live;
+mod live_logs;
 mod packing;
 mod processes;
 mod rights;

@@ -1,65 +1,19 @@
-//! Live updates: readings at an interval and how far logs have grown, for those who subscribed to them.
-//!
-//! Nothing here runs, and nothing wakes the daemon, while nobody is subscribed. What was written to a log is not looked
-//! at: the writer thread counts it anyway, and the counters are compared with those of the look before.
-
-use std::collections::BTreeMap;
+//! Live updates: subscriptions, readings at an interval, and sending what waits. How far logs have grown is told by
+//! `live_logs`. Nothing of it runs, and nothing wakes the daemon, while nobody is subscribed.
 
 use velos_core::error::{ErrorCode, ErrorReply};
 use velos_core::frame;
 use velos_core::instance::InstanceId;
 use velos_core::live::{
-    INTERVAL_MS_DEFAULT, INTERVAL_MS_MAX, INTERVAL_MS_MIN, InstanceSample, Kind, LogPosition, LogStream,
-    Place, Samples, SubscribeParams, Subscribed,
+    INTERVAL_MS_DEFAULT, INTERVAL_MS_MAX, INTERVAL_MS_MIN, InstanceSample, Kind, Samples, SubscribeParams,
+    Subscribed,
 };
 use velos_core::protocol::method;
-use velos_ffi::{CaptureStats, Stream};
 
 use crate::clients::Subscription;
 use crate::control::Control;
 use crate::feed::{Feed, Next, Rhythm};
 use crate::usage::FRESH_NS;
-
-/// Between two looks at how far logs have grown, ns.
-const LOGS_EVERY_NS: u64 = 200_000_000;
-
-/// What was told of the logs so far; empty while nobody wants to know.
-#[derive(Debug, Default)]
-pub(crate) struct Live {
-    marks: BTreeMap<(InstanceId, LogStream), Mark>,
-    logs_at_ns: Option<u64>,
-}
-
-/// How far one log was at the last look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
-    /// Of the capture, which begins anew when its files are opened anew.
-    token: u64,
-    bytes: u64,
-    lines: u64,
-    place: Place,
-}
-
-impl Mark {
-    fn of(token: u64, stats: &CaptureStats) -> Self {
-        let place = Place { segment: u64::from(stats.segment), offset: stats.offset };
-        Self { token, bytes: stats.bytes, lines: stats.lines, place }
-    }
-
-    /// Where this capture began, as far as that can be told from where it is.
-    fn origin(&self) -> Self {
-        let offset = self.place.offset.saturating_sub(self.bytes);
-        Self { bytes: 0, lines: 0, place: Place { offset, ..self.place }, ..*self }
-    }
-
-    /// Whether somebody has to look at the log because of what its own instance did. In a file that several write to,
-    /// each tells of what it wrote.
-    fn has_news_since(&self, before: &Self) -> bool {
-        let is_longer_only =
-            self.place.segment == before.place.segment && self.place.offset >= before.place.offset;
-        self.bytes != before.bytes || !is_longer_only
-    }
-}
 
 impl Control {
     pub(crate) fn subscribe(
@@ -85,7 +39,8 @@ impl Control {
             self.begin_logs(now_ns);
             answer.logs = self.log_positions(&instances);
         }
-        let subscription = Subscription { instances, sent, behind, events, feed };
+        let subscription =
+            Subscription { instances, targets: params.targets.clone(), sent, behind, events, feed };
         if let Some(connected) = self.clients.connected.get_mut(&client) {
             connected.subscription = Some(subscription);
         }
@@ -95,11 +50,31 @@ impl Control {
         Ok(crate::serve::encode(&answer))
     }
 
+    /// An instance that is new may be one of those that somebody named.
+    pub(crate) fn widen_subscriptions(&mut self, id: InstanceId) {
+        let means = |target: &String| {
+            self.resolve(std::slice::from_ref(target)).is_ok_and(|meant| meant.contains(&id))
+        };
+        let clients: Vec<u64> = self
+            .subscriptions()
+            .filter(|(_, subscription)| subscription.targets.iter().any(means))
+            .map(|(client, _)| client)
+            .collect();
+        for client in clients {
+            let connected = self.clients.connected.get_mut(&client);
+            if let Some(subscription) = connected.and_then(|client| client.subscription.as_mut())
+                && !subscription.instances.contains(&id)
+            {
+                subscription.instances.push(id);
+            }
+        }
+    }
+
     /// What is due now.
     pub(crate) fn tick_live(&mut self) {
         let now_ns = velos_ffi::now_ns();
         if self.live.logs_at_ns.is_some_and(|at| at <= now_ns) {
-            self.look_at_logs(now_ns);
+            self.look_at_all_logs(now_ns);
         }
         let is_due = |subscription: &Subscription| {
             subscription.feed.samples.is_some_and(|rhythm| rhythm.due_ns <= now_ns)
@@ -140,7 +115,7 @@ impl Control {
         }
     }
 
-    fn subscriptions(&self) -> impl Iterator<Item = (u64, &Subscription)> {
+    pub(crate) fn subscriptions(&self) -> impl Iterator<Item = (u64, &Subscription)> {
         let all = self.clients.connected.iter();
         all.filter_map(|(client, connected)| Some((*client, connected.subscription.as_ref()?)))
     }
@@ -181,91 +156,6 @@ impl Control {
             rss_bytes: usage.map(|usage| usage.rss_bytes),
         })
     }
-
-    /// Somebody wants to know of logs from now on.
-    fn begin_logs(&mut self, now_ns: u64) {
-        if self.live.logs_at_ns.is_some() {
-            // Those who followed already hear what is new to them.
-            return self.look_at_logs(now_ns);
-        }
-        self.live.marks = self.log_marks();
-        self.live.logs_at_ns = Some(now_ns + LOGS_EVERY_NS);
-    }
-
-    fn look_at_logs(&mut self, now_ns: u64) {
-        let readers: Vec<u64> = self
-            .subscriptions()
-            .filter_map(|(client, subscription)| subscription.feed.logs.then_some(client))
-            .collect();
-        if readers.is_empty() {
-            self.live = Live::default();
-            return;
-        }
-        self.live.logs_at_ns = Some(now_ns + LOGS_EVERY_NS);
-        let now = self.log_marks();
-        let before = std::mem::replace(&mut self.live.marks, now);
-        let mut grown = Vec::new();
-        for (key, mark) in &self.live.marks {
-            let known = before.get(key).filter(|known| known.token == mark.token);
-            let known = known.copied().unwrap_or_else(|| mark.origin());
-            if mark.has_news_since(&known) {
-                grown.extend(self.log_position(*key, &known, mark));
-            }
-        }
-        if grown.is_empty() {
-            return;
-        }
-        for client in readers {
-            let connected = self.clients.connected.get_mut(&client);
-            let Some(subscription) = connected.and_then(|client| client.subscription.as_mut()) else {
-                continue;
-            };
-            let only = &subscription.instances;
-            for position in grown.iter().filter(|position| only.is_empty() || only.contains(&position.id)) {
-                subscription.feed.push_position(position.clone());
-            }
-            self.pump(client);
-        }
-    }
-
-    /// How far every log is.
-    fn log_marks(&self) -> BTreeMap<(InstanceId, LogStream), Mark> {
-        let streams = [(LogStream::Out, Stream::Stdout), (LogStream::Err, Stream::Stderr)];
-        let of_all = self.captures.iter().flat_map(|(id, capture)| {
-            streams.into_iter().filter_map(move |(name, stream)| {
-                let stats = self.reactor.capture_stats(capture.token, stream).ok()?;
-                Some(((*id, name), Mark::of(capture.token, &stats)))
-            })
-        });
-        of_all.collect()
-    }
-
-    fn log_positions(&self, only: &[InstanceId]) -> Vec<LogPosition> {
-        let wanted = self.live.marks.iter().filter(|((id, _), _)| only.is_empty() || only.contains(id));
-        wanted.filter_map(|(key, mark)| self.log_position(*key, mark, mark)).collect()
-    }
-
-    fn log_position(&self, key: (InstanceId, LogStream), from: &Mark, to: &Mark) -> Option<LogPosition> {
-        let (id, stream) = key;
-        let paths = self.capture_paths(id)?;
-        let (path, is_discarded) = match stream {
-            LogStream::Out => (paths.out_log, paths.discard_out),
-            LogStream::Err => (paths.err_log, paths.discard_err),
-        };
-        if is_discarded {
-            return None;
-        }
-        Some(LogPosition {
-            id,
-            name: self.supervisor.app_of(id)?.spec.name.as_str().to_owned(),
-            slot: self.supervisor.instance(id)?.slot,
-            stream,
-            path: path.into(),
-            from: from.place,
-            to: to.place,
-            lines: to.lines.saturating_sub(from.lines),
-        })
-    }
 }
 
 fn interval_ns(interval_ms: Option<u32>) -> Result<u64, ErrorReply> {
@@ -280,27 +170,6 @@ fn interval_ns(interval_ms: Option<u32>) -> Result<u64, ErrorReply> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn mark(bytes: u64, segment: u64, offset: u64) -> Mark {
-        Mark { token: 1, bytes, lines: bytes / 10, place: Place { segment, offset } }
-    }
-
-    #[test]
-    fn what_is_news_of_a_log() {
-        let before = mark(100, 1, 500);
-        assert!(!before.has_news_since(&before));
-        assert!(mark(110, 1, 510).has_news_since(&before), "it wrote");
-        assert!(!mark(100, 1, 900).has_news_since(&before), "somebody else wrote to the same file");
-        assert!(mark(100, 2, 0).has_news_since(&before), "rotated");
-        assert!(mark(100, 1, 0).has_news_since(&before), "emptied");
-    }
-
-    #[test]
-    fn a_capture_that_is_new_began_where_its_first_byte_stands() {
-        assert_eq!(mark(100, 3, 500).origin().place, Place { segment: 3, offset: 400 });
-        assert_eq!(mark(900, 3, 500).origin().place, Place { segment: 3, offset: 0 }, "rotated since");
-        assert!(!mark(0, 3, 500).has_news_since(&mark(0, 3, 500).origin()), "nothing was written yet");
-    }
 
     #[test]
     fn an_interval_has_bounds() {

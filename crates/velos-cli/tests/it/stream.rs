@@ -118,23 +118,24 @@ fn no_line_is_lost_or_doubled_over_rotation_and_crashes() {
     let follower = Follower::new(&env, &["--with", "logs"]);
     follower.until("here");
     env.start("api", &["--no-autorestart"], &["lines", "0", "--err", "--size", "60", "--rate", "3000"]);
-    for round in 0..4 {
+    for round in 0..6 {
         let begin = Instant::now();
         wait_until("it wrote on", SOON, || begin.elapsed() > Duration::from_millis(250));
-        if round % 2 == 0 {
-            env.run(&["rotate"]).ok();
-        } else {
-            env.kill_daemon();
+        match round {
+            1 | 3 => drop(env.kill_daemon()),
+            5 => drop(env.run(&["upgrade"]).ok()),
+            _ => drop(env.run(&["rotate"]).ok()),
         }
     }
     env.run(&["stop", "api"]).ok();
-    let (mut out, mut err, mut aways) = (Vec::new(), Vec::new(), 0);
+    let (mut out, mut err, mut aways, mut sequences) = (Vec::new(), Vec::new(), 0, Vec::new());
     let is_whole = |log: &[u8]| log.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"end "));
     while !(is_whole(&out[out.len().saturating_sub(40)..]) && is_whole(&err[err.len().saturating_sub(40)..]))
     {
         let row = follower.next();
         assert!(row.get("lost").is_none(), "{row}");
         aways += u32::from(row.get("away").is_some());
+        sequences.extend(row.get("sequence").and_then(Value::as_u64));
         let Some(line) = row.get("line") else { continue };
         assert_eq!(line["app"], "api");
         let log = if line["stream"] == "err" { &mut err } else { &mut out };
@@ -142,7 +143,93 @@ fn no_line_is_lost_or_doubled_over_rotation_and_crashes() {
     }
     let lines = check(&out, 60).unwrap_or_else(|why| panic!("out: {why}"));
     assert_eq!(check(&err, 60), Ok(lines), "both streams have the same lines");
-    assert!(lines > 500 && aways == 2, "{lines} lines, the daemon was away {aways} times");
+    assert!(lines > 500 && aways == 3, "{lines} lines, the daemon was away {aways} times");
+    assert!(sequences.windows(2).all(|pair| pair[0] < pair[1]) && sequences.len() > 8, "{sequences:?}");
+}
+
+#[test]
+fn who_follows_an_app_by_name_follows_it_over_its_end() {
+    let env = env();
+    env.start("api", &[], &["lines", "3"]);
+    env.start("other", &[], &["sleep"]);
+    let follower = Follower::new(&env, &["--with", "logs,samples", "api"]);
+    follower.until("here");
+    let last = |row: &Value| row["line"]["text"].as_str().is_some_and(|text| text.starts_with("end "));
+    for round in 0..3 {
+        env.run(&["delete", "api"]).ok();
+        env.start("api", &["--no-autorestart"], &["lines", "4", "--code", "0"]);
+        let mut lines = 0;
+        loop {
+            let row = follower.until("line");
+            assert_eq!(row["line"]["app"], "api", "round {round}");
+            lines += 1;
+            if last(&row) {
+                break;
+            }
+        }
+        assert_eq!(lines, 5, "all that the new one wrote, and nothing of the old one");
+    }
+    let row = follower.until("samples");
+    let instances = row["samples"]["instances"].as_array().unwrap();
+    assert!(instances.iter().all(|one| one["name"] == "api"), "{row}");
+}
+
+#[test]
+fn instances_that_share_a_file_are_read_once() {
+    let env = env();
+    env.run(&["ping"]).ok();
+    let follower = Follower::new(&env, &["--with", "logs"]);
+    follower.until("here");
+    env.start(
+        "api",
+        &["--instances", "3", "--merge-logs", "--no-autorestart"],
+        &["lines", "50", "--rate", "200"],
+    );
+    let (mut ends, mut lines) = (0, 0);
+    while ends < 3 {
+        let row = follower.until("line");
+        ends += u32::from(row["line"]["text"] == "end 50");
+        lines += 1;
+    }
+    assert_eq!(lines, 3 * 51);
+}
+
+#[test]
+fn lines_that_are_not_read_in_time_are_counted() {
+    let env = env();
+    env.run(&["ping"]).ok();
+    let mut command = env.command(&["--machine", "events", "--follow", "--with", "logs"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut rows = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut row = || serde_json::from_str::<Value>(&rows.next().unwrap().unwrap()).unwrap();
+    while row().get("here").is_none() {}
+    let total = 300_000;
+    env.start("api", &["--no-autorestart"], &["lines", &total.to_string(), "--size", "20"]);
+    env.wait_log("api", &format!("end {total}"));
+    let pid = i32::try_from(child.id()).unwrap();
+    // Nobody reads what it prints, and it goes on reading the log until it has seen the end.
+    wait_until("it has read the log to its end", SOON, || {
+        let before = processes::cpu_ticks(pid);
+        std::thread::sleep(Duration::from_millis(600));
+        processes::cpu_ticks(pid) == before
+    });
+    let (mut lines, mut lost, mut last) = (0, 0, 0);
+    loop {
+        let row = row();
+        lost += row["lost_lines"].as_u64().unwrap_or(0);
+        let Some(text) = row["line"]["text"].as_str() else { continue };
+        if text == format!("end {total}") {
+            break;
+        }
+        let number: u64 = text[..10].parse().unwrap();
+        assert!(number > last, "{number} after {last}");
+        last = number;
+        lines += 1;
+    }
+    assert!(lost > 100_000, "{lost} of {total}: the queue is bounded");
+    assert_eq!((lines + lost, last), (total, total), "the newest are there, the others counted");
+    processes::signal(pid, Signal::SIGKILL);
+    child.wait().unwrap();
 }
 
 #[test]
