@@ -83,6 +83,10 @@ impl Control {
             .subscriptions()
             .filter_map(|(client, subscription)| is_due(subscription).then_some(client))
             .collect();
+        if !clients.is_empty() {
+            // As if they had asked.
+            self.rest_later();
+        }
         for client in clients {
             self.sample_for(client, now_ns);
         }
