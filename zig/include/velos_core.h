@@ -59,6 +59,7 @@ extern "C" {
 #define VELOS_EXIT_LEFTOVERS 0x8u      /* the process group is not empty */
 #define VELOS_STREAM_STDOUT 0x10u
 #define VELOS_STREAM_STDERR 0x20u
+#define VELOS_STREAM_STDIN 0x40u
 
 typedef struct VelosEvent {
     uint32_t kind;
@@ -203,8 +204,10 @@ typedef struct VelosCaptureSpec {
     uint32_t size; /* sizeof(VelosCaptureSpec) */
     int32_t out_fd;             /* FIFO kept from an earlier daemon, ownership passes in; -1: open or create by path */
     int32_t err_fd;
+    int32_t in_fd;
     uint32_t keep;              /* rotated segments kept besides the live file */
-    const char *out_fifo;       /* paths of the FIFOs */
+    uint32_t reserved;          /* 0 */
+    const char *out_fifo;       /* paths of the FIFOs; what is not there gets no name where it needs none (Linux) */
     const char *err_fifo;
     const char *in_fifo;        /* FIFO for fd 0, made like the others; NULL: fd 0 is /dev/null */
     const char *out_log;        /* NULL: read and thrown away. Captures that name the same file share it. */
@@ -229,7 +232,8 @@ typedef struct VelosCaptureStats {
 
 /* Make the FIFOs and log files of one instance; they serve all its runs. Answered by CAPTURE_OPENED. */
 int32_t velos_capture_open(VelosReactor *reactor, uint64_t token, const VelosCaptureSpec *spec);
-/* The descriptor of one FIFO (stream: VELOS_STREAM_*), for an inheriting process; it stays the library's. Or -errno. */
+/* The descriptor of one FIFO (stream: VELOS_STREAM_*), for an inheriting process; it stays the library's. Or -errno;
+ * -ENOENT: it has no input. */
 int32_t velos_capture_fd(VelosReactor *reactor, uint64_t token, uint32_t stream);
 /* Start a new segment now. */
 int32_t velos_capture_rotate(VelosReactor *reactor, uint64_t token);
@@ -243,6 +247,7 @@ int32_t velos_capture_stats(VelosReactor *reactor, uint64_t token, uint32_t stre
 
 #define VELOS_FILE_DURABLE 0x1u   /* fsync file and folder */
 #define VELOS_FILE_KEEP_OLDER 0x2u /* after a durable write, the same content is also kept as PATH.1 (by hard link) */
+#define VELOS_FILE_SPARE 0x4u     /* PATH.tmp stays, with the content before, and is written over the next time */
 
 /* Replace PATH as a whole: PATH.tmp, (fsync), rename, (fsync folder). Mode 0600. token 0: no FILE_DONE.
  * The data is copied. -ENOBUFS: too much is queued. */

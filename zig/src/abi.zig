@@ -30,6 +30,7 @@ pub const flag = struct {
     pub const exit_leftovers: u32 = header.VELOS_EXIT_LEFTOVERS;
     pub const stdout: u32 = header.VELOS_STREAM_STDOUT;
     pub const stderr: u32 = header.VELOS_STREAM_STDERR;
+    pub const stdin: u32 = header.VELOS_STREAM_STDIN;
 };
 
 pub const Stage = enum(u32) {
@@ -64,6 +65,7 @@ pub const spawn_flag = struct {
 pub const file_flag = struct {
     pub const durable: u32 = header.VELOS_FILE_DURABLE;
     pub const keep_older: u32 = header.VELOS_FILE_KEEP_OLDER;
+    pub const spare: u32 = header.VELOS_FILE_SPARE;
 };
 
 pub const Event = extern struct {
@@ -164,7 +166,9 @@ pub const CaptureSpec = extern struct {
     size: u32 = @sizeOf(CaptureSpec),
     out_fd: i32 = -1,
     err_fd: i32 = -1,
+    in_fd: i32 = -1,
     keep: u32 = 0,
+    reserved: u32 = 0,
     out_fifo: ?[*:0]const u8 = null,
     err_fifo: ?[*:0]const u8 = null,
     in_fifo: ?[*:0]const u8 = null,

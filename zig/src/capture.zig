@@ -79,6 +79,7 @@ pub const Captures = struct {
             .max_bytes = spec.max_bytes,
             .keep = spec.keep,
             .given = .{ spec.out_fd, spec.err_fd },
+            .given_input = spec.in_fd,
         };
         if (spec.json != 0 or spec.stamp != null) {
             capture.form = .{
@@ -124,7 +125,11 @@ pub const Captures = struct {
 
     pub fn fd(self: *Captures, token: u64, stream: u32) i32 {
         const fds = self.child_fds(token) orelse return sys.negative(.SRCH);
-        return if (stream == abi.flag.stdout) fds[1] else fds[2];
+        return switch (stream) {
+            abi.flag.stdin => if (fds[0] >= 0) fds[0] else sys.negative(.NOENT),
+            abi.flag.stdout => fds[1],
+            else => fds[2],
+        };
     }
 
     pub fn mark_started(self: *Captures, token: u64) void {

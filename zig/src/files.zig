@@ -28,21 +28,45 @@ pub fn run(job: Job) i32 {
 fn put(job: Job) i32 {
     var buffer: [path_max]u8 = undefined;
     const temporary = std.fmt.bufPrintZ(&buffer, "{s}.tmp", .{job.path}) catch return sys.negative(.NAMETOOLONG);
-    // Whatever lies there is ours from an attempt that was cut short; a link is not followed.
-    _ = sys.unlink(temporary);
-    const fd = sys.open(temporary, .{ .write = true, .create = true, .exclusive = true }, sys.mode_private);
+    const spare = job.flags & abi.file_flag.spare != 0;
+    var fd = if (spare) open_spare(temporary, job.data.len) else sys.negative(.NOENT);
+    if (fd < 0) {
+        // Whatever lies there is ours from an attempt that was cut short; a link is not followed.
+        _ = sys.unlink(temporary);
+        fd = sys.open(temporary, .{ .write = true, .create = true, .exclusive = true }, sys.mode_private);
+    }
     if (fd < 0) return fd;
     const durable = job.flags & abi.file_flag.durable != 0;
     var rc = write_all(fd, job.data);
     if (rc == 0 and durable) rc = sys.sync_all(fd);
     sys.close(fd);
     if (rc == 0 and durable and job.flags & abi.file_flag.keep_older != 0) rc = keep_older(job.path, temporary);
-    if (rc == 0) rc = sys.rename(temporary, job.path);
+    if (rc == 0) rc = replace(temporary, job.path, spare);
     if (rc != 0) {
         _ = sys.unlink(temporary);
         return rc;
     }
     return if (durable) sync_folder(job.path) else 0;
+}
+
+/// What the last write left: to make a name and to give one up costs more than to write. Not when the content has
+/// another name too, which has to keep it.
+fn open_spare(temporary: [*:0]const u8, length: usize) i32 {
+    const fd = sys.open(temporary, .{ .write = true }, 0);
+    if (fd < 0) return fd;
+    var stat: sys.Stat = undefined;
+    var rc = sys.stat_fd(fd, &stat);
+    if (rc == 0 and (!stat.is_regular or stat.links != 1)) rc = sys.negative(.EXIST);
+    if (rc == 0 and stat.size > length) rc = sys.truncate(fd, length);
+    if (rc == 0) return fd;
+    sys.close(fd);
+    return rc;
+}
+
+fn replace(temporary: [*:0]const u8, path: [*:0]const u8, spare: bool) i32 {
+    // The first time there is nothing to exchange with, and not every file system can.
+    if (spare and sys.exchange(temporary, path) == 0) return 0;
+    return sys.rename(temporary, path);
 }
 
 /// The same content once more as PATH.1, so that a torn PATH finds it.
@@ -93,4 +117,35 @@ fn write_all(fd: i32, data: []const u8) i32 {
         done += @intCast(n);
     }
     return 0;
+}
+
+test "what is replaced leaves its room to the next" {
+    var folder = std.testing.tmpDir(.{});
+    defer folder.cleanup();
+    var buffer: [path_max]u8 = undefined;
+    const path = try std.fmt.bufPrintZ(&buffer, ".zig-cache/tmp/{s}/table", .{folder.sub_path});
+    const flags = abi.file_flag.spare;
+    for ([_][]const u8{ "first", "the second", "3rd" }) |content| {
+        try std.testing.expectEqual(@as(i32, 0), put(.{ .operation = .put, .path = path, .data = content, .flags = flags }));
+        try expect_content(path, content);
+    }
+    var spare_buffer: [path_max]u8 = undefined;
+    const spare = try std.fmt.bufPrintZ(&spare_buffer, "{s}.tmp", .{path});
+    if (@import("builtin").os.tag == .linux) try expect_content(spare, "the second");
+    // What PATH.1 shares is not written over.
+    const durable = abi.file_flag.durable | abi.file_flag.keep_older | flags;
+    try std.testing.expectEqual(@as(i32, 0), put(.{ .operation = .put, .path = path, .data = "kept", .flags = durable }));
+    for ([_][]const u8{ "a", "b", "c" }) |content| {
+        try std.testing.expectEqual(@as(i32, 0), put(.{ .operation = .put, .path = path, .data = content, .flags = flags }));
+    }
+    const older = try std.fmt.bufPrintZ(&spare_buffer, "{s}.1", .{path});
+    try expect_content(older, "kept");
+}
+
+fn expect_content(path: [*:0]const u8, content: []const u8) !void {
+    const fd = sys.open(path, .{}, 0);
+    defer sys.close(fd);
+    var buffer: [64]u8 = undefined;
+    const n = sys.read(fd, &buffer);
+    try std.testing.expectEqualStrings(content, buffer[0..@intCast(@max(n, 0))]);
 }

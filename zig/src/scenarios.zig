@@ -94,9 +94,7 @@ test "output is in the log when the exit is told, and a tree is killed with its 
     _ = try expect(reactor, .exited);
     try testing.expectEqual(@as(i32, 0), reactor.processes.tree_watch(2, sys.monotonic_ns()));
     _ = try expect(reactor, .tree_empty);
-    const input = sys.open(spec.in_fifo.?, .{ .write = true }, 0);
-    defer sys.close(input);
-    _ = sys.write(input, "hello\n");
+    _ = sys.write(reactor.captures.fd(9, abi.flag.stdin), "hello\n");
     _ = try shell(reactor, 3, "read word; echo got $word", 9);
     _ = try expect(reactor, .exited);
     const more: usize = @intCast(sys.read(fd, &buffer));

@@ -10,6 +10,7 @@ test {
     _ = @import("sys/procfs_linux.zig");
     _ = @import("signal_tree.zig");
     _ = @import("sample.zig");
+    _ = @import("files.zig");
     _ = @import("capture/form.zig");
     _ = @import("capture/index.zig");
     _ = @import("capture/fifo.zig");

@@ -44,6 +44,7 @@ pub const Capture = struct {
     keep: u32,
     /// Descriptors from an earlier daemon, or -1.
     given: [2]i32,
+    given_input: i32,
     rc: i32 = 0,
 };
 
@@ -276,7 +277,7 @@ pub const Writer = struct {
             stream.look_at_ns = 0;
         }
         if (capture.in_fifo) |path| {
-            capture.input = fifo.open(path);
+            capture.input = if (capture.given_input >= 0) capture.given_input else fifo.open(path);
             if (capture.input < 0) {
                 const rc = capture.input;
                 writer.undo_open(capture, capture.streams.len);

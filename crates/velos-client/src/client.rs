@@ -1,4 +1,7 @@
-//! A connection that has said hello.
+//! A connection that says hello.
+//!
+//! The first call goes out right behind the hello, so that both are answered in one turn of the daemon; a daemon that
+//! cannot say hello to us refuses the call too.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -30,6 +33,8 @@ pub struct Client {
     stream: UnixStream,
     next_id: u32,
     patience: Option<Duration>,
+    /// The message that said hello, while its answer is not read.
+    greeting: Option<u32>,
     hello: HelloReply,
 }
 
@@ -97,8 +102,16 @@ impl Client {
         }
     }
 
-    /// One attempt.
+    /// One attempt, with the daemon's hello.
     pub(crate) fn greet(home: &Home, name: &str, patience: Duration) -> Result<Self, Failure> {
+        let mut client = Self::open(home, name)?;
+        client.limit(Some(patience));
+        client.hear_hello()?;
+        Ok(client)
+    }
+
+    /// One attempt that does not wait for the daemon's hello: it is read with the answer to the first call.
+    pub(crate) fn open(home: &Home, name: &str) -> Result<Self, Failure> {
         let stream = UnixStream::connect(home.socket()).map_err(|error| cannot_connect(home, &error))?;
         let hello = HelloReply {
             version: 0,
@@ -110,18 +123,27 @@ impl Client {
             rss_bytes: 0,
             executable: Default::default(),
         };
-        let mut client =
-            Self { home: home.clone(), name: name.to_owned(), stream, next_id: 0, patience: None, hello };
-        client.limit(Some(patience));
-        let params = Hello { version: PROTOCOL_VERSION, oldest: PROTOCOL_OLDEST, client: name.to_owned() };
-        client.hello = client.exchange(method::HELLO, &params).map_err(|failure| match failure {
-            Failure::Other(error) if error.code == ErrorCode::Busy => Failure::Other(silent(home)),
-            other => other,
-        })?;
+        let (home, name) = (home.clone(), name.to_owned());
+        let params = Hello { version: PROTOCOL_VERSION, oldest: PROTOCOL_OLDEST, client: name.clone() };
+        let mut client = Self { home, name, stream, next_id: 0, patience: None, greeting: None, hello };
+        client.greeting = Some(client.ask(method::HELLO, &params)?);
         Ok(client)
     }
 
-    /// What the daemon said of itself.
+    /// Read the answer to our hello, if that is still to be done.
+    fn hear_hello(&mut self) -> Result<(), Failure> {
+        let Some(id) = self.greeting else { return Ok(()) };
+        self.hello = self.answer_to(id).map_err(|failure| match failure {
+            Failure::Other(error) if error.code == ErrorCode::Busy => Failure::Other(silent(&self.home)),
+            other => other,
+        })?;
+        self.greeting = None;
+        Ok(())
+    }
+
+    /// What the daemon said of itself; empty before the first call of a client from [`start::connect_ahead`].
+    ///
+    /// [`start::connect_ahead`]: crate::start::connect_ahead
     pub fn hello(&self) -> &HelloReply {
         &self.hello
     }
@@ -139,13 +161,20 @@ impl Client {
     {
         let is_question = QUESTIONS.contains(&method);
         let patience = self.patience.or(is_question.then_some(QUESTION_PATIENCE));
-        self.limit(patience);
-        match self.exchange(method, params) {
+        let was_greeted = self.greeting.is_none();
+        match self.exchange(method, params, patience) {
+            // One that was leaving when we came, and so did nothing.
+            Err(Failure::HungUp) if !was_greeted && self.greeting.is_some() => {
+                *self = Self {
+                    patience: self.patience,
+                    ..crate::start::connect_or_start(&self.home, &self.name)?
+                };
+                Ok(self.exchange(method, params, patience)?)
+            }
             Err(Failure::HungUp) if is_question => {
                 let again = Self::greet(&self.home, &self.name, HELLO_PATIENCE)?;
                 *self = Self { patience: self.patience, ..again };
-                self.limit(patience);
-                Ok(self.exchange(method, params)?)
+                Ok(self.exchange(method, params, patience)?)
             }
             other => Ok(other?),
         }
@@ -156,15 +185,28 @@ impl Client {
         let _ = self.stream.set_read_timeout(patience);
     }
 
-    fn exchange<P, R>(&mut self, method: &str, params: &P) -> Result<R, Failure>
+    fn exchange<P, R>(&mut self, method: &str, params: &P, patience: Option<Duration>) -> Result<R, Failure>
     where
         P: Serialize + ?Sized,
         R: DeserializeOwned,
     {
+        let id = self.ask(method, params)?;
+        if self.greeting.is_some() {
+            self.limit(Some(self.patience.unwrap_or(HELLO_PATIENCE)));
+            self.hear_hello()?;
+        }
+        self.limit(patience);
+        self.answer_to(id)
+    }
+
+    fn ask<P: Serialize + ?Sized>(&mut self, method: &str, params: &P) -> Result<u32, Failure> {
         self.next_id += 1;
-        let id = self.next_id;
-        let request = frame::encode_request(id, method, params)?;
+        let request = frame::encode_request(self.next_id, method, params)?;
         self.send(&request)?;
+        Ok(self.next_id)
+    }
+
+    fn answer_to<R: DeserializeOwned>(&mut self, id: u32) -> Result<R, Failure> {
         loop {
             if let Message::Reply { id: answered, result } = self.receive()?
                 && answered == id
@@ -177,9 +219,9 @@ impl Client {
     /// Follow events; call [`Client::next_notice`] from then on.
     pub fn subscribe(&mut self, params: &EventsParams) -> Result<(), ErrorReply> {
         self.limit(self.patience);
-        self.next_id += 1;
-        let request = frame::encode_request(self.next_id, method::SUBSCRIBE, params).map_err(unreadable)?;
-        Ok(self.send(&request)?)
+        self.hear_hello()?;
+        self.ask(method::SUBSCRIBE, params)?;
+        Ok(())
     }
 
     /// Wait for the next notice of a subscription.

@@ -18,6 +18,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ATTEMPTS: u32 = 9;
 const PAUSE_FIRST: Duration = Duration::from_millis(1);
 
+/// The same as [`connect_or_start`], but the daemon's hello is read with the answer to the first call, which therefore
+/// costs one turn of the daemon in all.
+pub fn connect_ahead(home: &Home, name: &str) -> Result<Client, ErrorReply> {
+    match Client::open(home, name) {
+        Ok(client) => Ok(client),
+        Err(Failure::Other(error)) => Err(error),
+        Err(Failure::NoDaemon | Failure::HungUp) => connect_or_start(home, name),
+    }
+}
+
 /// Connect, starting `velos daemon` of this very binary if needed.
 pub fn connect_or_start(home: &Home, name: &str) -> Result<Client, ErrorReply> {
     for attempt in 0..ATTEMPTS {

@@ -15,7 +15,7 @@ impl Control {
     pub(crate) fn restore(&mut self) {
         let (saved, complaints) = self.find_state();
         for complaint in complaints {
-            self.log.line(&mut self.reactor, &format!("state: {complaint}"));
+            self.log.line(&format!("state: {complaint}"));
             self.note(None, What::Note { text: format!("state: {complaint}") });
         }
         let mut adopted = 0;
@@ -33,6 +33,8 @@ impl Control {
             for id in all {
                 let runs = running.iter().any(|(live, _, identity)| *live == id && identity.is_some());
                 if self.supervisor.writes_as(id) == id && (runs || self.capture_is_inherited(id)) {
+                    let leader = running.iter().find(|(live, ..)| *live == id);
+                    self.find_fifos(id, leader.and_then(|(_, _, identity)| *identity));
                     self.open_capture(id, Vec::new());
                 }
             }
@@ -126,6 +128,21 @@ impl Control {
     fn capture_is_inherited(&self, id: InstanceId) -> bool {
         self.capture_paths(id)
             .is_some_and(|paths| self.handover.fifos.contains_key(&format!("{}.out", paths.stem)))
+    }
+
+    /// When the guardian is gone as well, the FIFOs live on in the process alone.
+    fn find_fifos(&mut self, id: InstanceId, identity: Option<ProcessIdentity>) {
+        let Some((identity, paths)) = identity.zip(self.capture_paths(id)) else { return };
+        let is_same = processes::start_ticks(identity.pid) == Some(identity.start_ticks);
+        if self.capture_is_inherited(id) || !is_same {
+            return;
+        }
+        let found = crate::pipes::of_session(identity.pid);
+        for (suffix, fd) in ["in", "out", "err"].into_iter().zip(found) {
+            if let Some(fd) = fd {
+                self.handover.fifos.insert(format!("{}.{suffix}", paths.stem), fd);
+            }
+        }
     }
 
     fn adopt(&mut self, token: Token, identity: Option<ProcessIdentity>) -> bool {

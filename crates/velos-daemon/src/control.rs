@@ -196,10 +196,12 @@ impl Control {
                     Err(control) => self = *control,
                 }
             }
+            self.log.flush(&mut self.reactor);
             // The last thing before sleeping, so that little is touched again.
             let deadline = self.next_deadline();
             self.rest_if_due(deadline);
             if let Err(errno) = self.collect(deadline) {
+                self.log.flush(&mut self.reactor);
                 complain(&self.home, &format!("the event loop failed: {errno}"));
                 return 1;
             }
@@ -377,11 +379,11 @@ impl Control {
         let bytes = match self.encode_state() {
             Ok(bytes) => bytes,
             Err(error) => {
-                return self.log.line(&mut self.reactor, &format!("cannot encode the state: {error}"));
+                return self.log.line(&format!("cannot encode the state: {error}"));
             }
         };
         let flags =
-            if durable { velos_ffi::FileFlags::DURABLE_KEEP_OLDER } else { velos_ffi::FileFlags::PLAIN };
+            if durable { velos_ffi::FileFlags::DURABLE_KEEP_OLDER } else { velos_ffi::FileFlags::SPARE };
         self.save.dirty = false;
         match self.reactor.file_put(SAVE_REQUEST, &self.home.state(), &bytes, flags) {
             Ok(()) => {
@@ -477,27 +479,28 @@ impl Control {
 
     /// All is stopped: the last words and the way out.
     fn leave(mut self) -> i32 {
-        self.tell_guardian(&Packet::Orderly, None);
+        self.tell_guardian(&Packet::Orderly, &[]);
         if let Ok(bytes) = self.encode_state() {
             let flags = velos_ffi::FileFlags::DURABLE_KEEP_OLDER;
             if let Err(errno) = self.reactor.file_put(0, &self.home.state(), &bytes, flags) {
-                self.log.line(&mut self.reactor, &format!("the last table was not written: {errno}"));
+                self.log.line(&format!("the last table was not written: {errno}"));
             }
         }
         self.send_all_held();
-        self.log.line(&mut self.reactor, "daemon ends");
+        self.log.line("daemon ends");
         // The socket goes first, so that who comes now starts a new daemon instead of waiting for us.
         if let Err(error) = std::fs::remove_file(self.home.socket()) {
-            self.log.line(&mut self.reactor, &format!("cannot remove the socket: {error}"));
+            self.log.line(&format!("cannot remove the socket: {error}"));
         }
+        self.log.flush(&mut self.reactor);
         // Writes what is queued, then hangs up.
         drop(self.reactor);
         self.exit_code
     }
 
-    pub(crate) fn tell_guardian(&mut self, packet: &Packet, fd: Option<i32>) {
+    pub(crate) fn tell_guardian(&mut self, packet: &Packet, fds: &[i32]) {
         for _ in 0..100 {
-            match link::send(&self.handover.link, packet, fd) {
+            match link::send(&self.handover.link, packet, fds) {
                 Err(nix::errno::Errno::EAGAIN) => {
                     // The guardian does nothing but read; let it.
                     std::thread::yield_now();

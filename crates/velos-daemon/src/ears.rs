@@ -99,7 +99,7 @@ impl Control {
         let (wants_channel, wants_notify) = (speaks_node(&app.spec), app.spec.readiness.sd_notify);
         if wants_channel && let Ok((ours, theirs)) = UnixStream::pair() {
             // The guardian keeps it open while there is no daemon, or the app would hear a hang-up.
-            self.tell_guardian(&Packet::Hold(channel_name(token)), Some(ours.as_raw_fd()));
+            self.tell_guardian(&Packet::Hold(vec![channel_name(token)]), &[ours.as_raw_fd()]);
             if self.listen_to(token, ours) {
                 mouth.channel = Some(theirs.into());
                 mouth.env.push(b"NODE_CHANNEL_FD=3".to_vec());
@@ -138,7 +138,7 @@ impl Control {
 
     /// The channel of a process that somebody else started.
     pub(crate) fn keep_channel(&mut self, token: Token, stream: UnixStream) {
-        self.tell_guardian(&Packet::Hold(channel_name(token)), Some(stream.as_raw_fd()));
+        self.tell_guardian(&Packet::Hold(vec![channel_name(token)]), &[stream.as_raw_fd()]);
         self.listen_to(token, stream);
     }
 
@@ -220,7 +220,7 @@ impl Control {
         let Some(ear) = self.ears.all.remove(&tag) else { return };
         self.reactor.fd_forget(ear.fd());
         match ear.kind {
-            Kind::Channel { .. } => self.tell_guardian(&Packet::Release(channel_name(ear.token)), None),
+            Kind::Channel { .. } => self.tell_guardian(&Packet::Release(vec![channel_name(ear.token)]), &[]),
             Kind::Notify { path, .. } => {
                 // The next run binds its own.
                 let _ = std::fs::remove_file(path);

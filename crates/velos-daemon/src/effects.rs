@@ -51,7 +51,7 @@ impl Control {
         };
         // Nobody left to signal: the exit is on its way, or TreeEmpty tells.
         if let Err(errno) = self.reactor.signal(token.0, signal.0, scope) {
-            self.log.debug(&mut self.reactor, &format!("signal {signal} to run {}: {errno}", token.0));
+            self.log.debug(&format!("signal {signal} to run {}: {errno}", token.0));
         }
     }
 
@@ -84,12 +84,15 @@ impl Control {
         let token = CAPTURE_BIT | self.fresh_request();
         let out_fd = self.handover.take_fifo(&format!("{}.out", paths.stem));
         let err_fd = self.handover.take_fifo(&format!("{}.err", paths.stem));
+        let in_fd = self.handover.take_fifo(&format!("{}.in", paths.stem));
+        let (out_fifo, err_fifo, in_fifo) = (paths.fifo("out"), paths.fifo("err"), paths.fifo("in"));
         let spec = CaptureSpec {
             out_fd,
             err_fd,
-            out_fifo: &paths.out_fifo,
-            err_fifo: &paths.err_fifo,
-            in_fifo: Some(&paths.in_fifo),
+            in_fd,
+            out_fifo: &out_fifo,
+            err_fifo: &err_fifo,
+            in_fifo: Some(&in_fifo),
             out_log: Some(paths.out_log.as_path()).filter(|_| !paths.discard_out),
             err_log: Some(paths.err_log.as_path()).filter(|_| !paths.discard_err),
             both_log: paths.both_log.as_deref(),
@@ -129,22 +132,31 @@ impl Control {
 
     /// The guardian keeps the FIFOs alive while there is no daemon.
     fn lend_fifos(&mut self, instance: InstanceId) {
-        for (name, fd) in self.fifos_of(instance) {
-            self.tell_guardian(&Packet::Hold(name), Some(fd));
-        }
+        let (names, fds): (Vec<String>, Vec<RawFd>) = self.fifos_of(instance).into_iter().unzip();
+        self.tell_guardian(&Packet::Hold(names), &fds);
     }
 
     fn fifos_of(&mut self, instance: InstanceId) -> Vec<(String, RawFd)> {
         let Some(Capture { token, stem, waiting: None }) = self.captures.get(&instance) else {
             return Vec::new();
         };
-        [(Stream::Stdout, "out"), (Stream::Stderr, "err")]
-            .into_iter()
-            .filter_map(|(stream, suffix)| {
-                let fd = self.reactor.capture_fd(*token, stream).ok()?;
-                Some((format!("{stem}.{suffix}"), fd))
-            })
-            .collect()
+        let fds = [
+            ("out", self.reactor.capture_fd(*token, Stream::Stdout)),
+            ("err", self.reactor.capture_fd(*token, Stream::Stderr)),
+            ("in", self.reactor.capture_input_fd(*token)),
+        ];
+        fds.into_iter().filter_map(|(suffix, fd)| Some((format!("{stem}.{suffix}"), fd.ok()?))).collect()
+    }
+
+    /// Where others can open a FIFO of an instance (`out`, `err` or `in`).
+    pub(crate) fn fifo_path(&mut self, instance: InstanceId, suffix: &str) -> Option<PathBuf> {
+        let named = self.capture_paths(instance)?.fifo(suffix);
+        if !cfg!(target_os = "linux") || named.exists() {
+            return Some(named);
+        }
+        let open = self.fifos_of(instance);
+        let (_, fd) = open.iter().find(|(name, _)| name.rsplit('.').next() == Some(suffix))?;
+        Some(format!("/proc/{}/fd/{fd}", std::process::id()).into())
     }
 
     /// Descriptor and name of every FIFO, for an executed successor.
@@ -287,11 +299,10 @@ impl Control {
         self.last_look(instance);
         let Some(Capture { token, stem, .. }) = self.captures.remove(&instance) else { return };
         if let Err(errno) = self.reactor.capture_close(token) {
-            self.log.debug(&mut self.reactor, &format!("close capture of {stem}: {errno}"));
+            self.log.debug(&format!("close capture of {stem}: {errno}"));
         }
-        for suffix in ["out", "err"] {
-            self.tell_guardian(&Packet::Release(format!("{stem}.{suffix}")), None);
-        }
+        let names = ["out", "err", "in"].map(|suffix| format!("{stem}.{suffix}"));
+        self.tell_guardian(&Packet::Release(names.into()), &[]);
         if let Some(folder) = self.cgroups.remove(&instance) {
             crate::cgroup::remove(&folder);
         }
@@ -312,7 +323,7 @@ impl Control {
         {
             self.write_pid_file(instance, *pid);
         }
-        self.log.event(&mut self.reactor, event);
+        self.log.event(event);
         if let (What::Added, Some(id)) = (&event.what, event.instance) {
             self.widen_subscriptions(id);
         }
@@ -361,9 +372,7 @@ impl Control {
         };
         let own = format!("{stem}-{}", id.0);
         Some(CapturePaths {
-            out_fifo: self.home.run().join(format!("{own}.out")),
-            err_fifo: self.home.run().join(format!("{own}.err")),
-            in_fifo: self.home.run().join(format!("{own}.in")),
+            run: self.home.run(),
             out_log: log(&spec.logs.out, "out"),
             err_log: log(&spec.logs.err, "error"),
             both_log: spec.logs.combined.as_ref().map(|path| path.as_path().to_path_buf()),
@@ -388,9 +397,7 @@ impl Control {
 pub(crate) struct CapturePaths {
     /// `<name>-<id>`.
     pub(crate) stem: String,
-    pub(crate) out_fifo: PathBuf,
-    pub(crate) err_fifo: PathBuf,
-    pub(crate) in_fifo: PathBuf,
+    run: PathBuf,
     pub(crate) out_log: PathBuf,
     pub(crate) err_log: PathBuf,
     both_log: Option<PathBuf>,
@@ -402,6 +409,13 @@ pub(crate) struct CapturePaths {
     pub(crate) discard_err: bool,
     max_bytes: u64,
     keep: u32,
+}
+
+impl CapturePaths {
+    /// Name of a FIFO (`out`, `err` or `in`), where FIFOs have names.
+    fn fifo(&self, suffix: &str) -> PathBuf {
+        self.run.join(format!("{}.{suffix}", self.stem))
+    }
 }
 
 /// Between the quotes of JSON; names hold no control characters.

@@ -140,14 +140,16 @@ impl Guardian<'_> {
     fn read_link(&mut self) {
         while let Some(link) = &self.link {
             match link::receive(link) {
-                Ok(Received::Packet(Packet::Hold(name), Some(fd))) => {
-                    self.fifos.insert(name, fd);
+                Ok(Received::Packet(Packet::Hold(names), fds)) => {
+                    self.fifos.extend(names.into_iter().zip(fds));
                 }
-                Ok(Received::Packet(Packet::Release(name), _)) => {
-                    self.fifos.remove(&name);
+                Ok(Received::Packet(Packet::Release(names), _)) => {
+                    for name in names {
+                        self.fifos.remove(&name);
+                    }
                 }
                 Ok(Received::Packet(Packet::Orderly, _)) => self.orderly = true,
-                Ok(Received::Packet(Packet::Hold(_) | Packet::Reaped(_), _) | Received::Unknown) => {}
+                Ok(Received::Packet(Packet::Reaped(_), _) | Received::Unknown) => {}
                 Ok(Received::Empty) => return,
                 Ok(Received::Closed) | Err(_) => self.link = None,
             }
@@ -271,7 +273,7 @@ impl Guardian<'_> {
         let Some(link) = &self.link else { return };
         let untold = self.reaped.iter().skip(self.told);
         let sent =
-            untold.take_while(|reaped| link::send(link, &Packet::Reaped(**reaped), None).is_ok()).count();
+            untold.take_while(|reaped| link::send(link, &Packet::Reaped(**reaped), &[]).is_ok()).count();
         self.told += sent;
     }
 }

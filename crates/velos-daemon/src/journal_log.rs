@@ -1,4 +1,5 @@
-//! `daemon.log`: one line per event, for people who look after the daemon. Written by the writer thread.
+//! `daemon.log`: one line per event, for people who look after the daemon. Written by the writer thread, once for each
+//! turn of the loop and after what somebody waits for.
 
 use std::path::PathBuf;
 
@@ -23,6 +24,8 @@ enum Level {
 pub(crate) struct JournalLog {
     path: PathBuf,
     level: Level,
+    /// Lines of this turn.
+    pending: Vec<u8>,
 }
 
 impl JournalLog {
@@ -32,22 +35,22 @@ impl JournalLog {
             Ok("debug") => Level::Debug,
             _ => Level::Info,
         };
-        Self { path: home.daemon_log(), level }
+        Self { path: home.daemon_log(), level, pending: Vec::new() }
     }
 
-    pub(crate) fn event(&self, reactor: &mut Reactor, event: &Event) {
-        self.write(reactor, Level::Info, event.at_ms, &sentence(event));
+    pub(crate) fn event(&mut self, event: &Event) {
+        self.write(Level::Info, event.at_ms, &sentence(event));
     }
 
-    pub(crate) fn line(&self, reactor: &mut Reactor, text: &str) {
-        self.write(reactor, Level::Error, crate::control::now().wall_ms, text);
+    pub(crate) fn line(&mut self, text: &str) {
+        self.write(Level::Error, crate::control::now().wall_ms, text);
     }
 
-    pub(crate) fn debug(&self, reactor: &mut Reactor, text: &str) {
-        self.write(reactor, Level::Debug, crate::control::now().wall_ms, text);
+    pub(crate) fn debug(&mut self, text: &str) {
+        self.write(Level::Debug, crate::control::now().wall_ms, text);
     }
 
-    fn write(&self, reactor: &mut Reactor, level: Level, at_ms: i64, text: &str) {
+    fn write(&mut self, level: Level, at_ms: i64, text: &str) {
         if level > self.level {
             return;
         }
@@ -57,8 +60,17 @@ impl JournalLog {
             Level::Debug => "debug",
         };
         let line = format!("{} {name} {text}\n", timestamp(at_ms));
+        self.pending.extend_from_slice(line.as_bytes());
+    }
+
+    /// Hand over what was said.
+    pub(crate) fn flush(&mut self, reactor: &mut Reactor) {
+        if self.pending.is_empty() {
+            return;
+        }
         // A full queue means a disk that does not keep up: the daemon's own talk is what may be lost.
-        let _ = reactor.file_append(&self.path, line.as_bytes(), LOG_BYTES_MAX);
+        let _ = reactor.file_append(&self.path, &self.pending, LOG_BYTES_MAX);
+        self.pending = Vec::new();
     }
 }
 

@@ -26,6 +26,7 @@ mod link;
 mod live;
 mod live_logs;
 mod packing;
+mod pipes;
 mod processes;
 mod rights;
 mod schedule;

@@ -81,7 +81,7 @@ impl Control {
             Ok(_) => self.packing.working = Some(token),
             Err(error) => {
                 let text = format!("cannot compress segments of {}: {}", log.display(), error.errno);
-                self.log.line(&mut self.reactor, &text);
+                self.log.line(&text);
             }
         }
     }

@@ -51,7 +51,7 @@ impl Control {
             }
             Ok(Message::Reply { .. } | Message::Notification { .. }) => {}
             Err(error) => {
-                self.log.debug(&mut self.reactor, &format!("client {client}: {error}"));
+                self.log.debug(&format!("client {client}: {error}"));
                 // Who does not speak the protocol cannot be answered in it.
                 let _ = self.reactor.ipc_close(client, false);
             }
@@ -412,7 +412,7 @@ impl Control {
         match frame::encode_reply(to.message, result) {
             Ok(bytes) => Some(held::Answer { to, bytes }),
             Err(error) => {
-                self.log.line(&mut self.reactor, &format!("cannot encode a reply: {error}"));
+                self.log.line(&format!("cannot encode a reply: {error}"));
                 None
             }
         }
@@ -424,7 +424,7 @@ impl Control {
             // Gone: nobody to tell.
             Ok(()) | Err(velos_ffi::Errno(nix::libc::ESRCH)) => {}
             Err(errno) => {
-                self.log.debug(&mut self.reactor, &format!("client {client} does not read: {errno}"));
+                self.log.debug(&format!("client {client} does not read: {errno}"));
                 // A reply must not be skipped silently, so the connection ends.
                 let _ = self.reactor.ipc_close(client, false);
             }

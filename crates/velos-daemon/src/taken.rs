@@ -56,7 +56,9 @@ struct Passage {
     /// `out` or `err`.
     stream: &'static str,
     source: File,
-    fifo: PathBuf,
+    instance: InstanceId,
+    /// Once there is one.
+    fifo: Option<PathBuf>,
     sink: Option<File>,
     /// Read and not passed on.
     pending: Vec<u8>,
@@ -116,12 +118,12 @@ impl Control {
         }
         for (stream, fd) in [("out", taken.out), ("err", taken.err)] {
             if let Some(fd) = fd {
-                self.tell_guardian(&Packet::Hold(passage_name(token, stream)), Some(fd.as_raw_fd()));
+                self.tell_guardian(&Packet::Hold(vec![passage_name(token, stream)]), &[fd.as_raw_fd()]);
                 self.open_passage(token, id, stream, fd);
             }
         }
         if let Some(fd) = taken.input {
-            self.tell_guardian(&Packet::Hold(passage_name(token, "in")), Some(fd.as_raw_fd()));
+            self.tell_guardian(&Packet::Hold(vec![passage_name(token, "in")]), &[fd.as_raw_fd()]);
             self.taken.inputs.insert(token, fd);
         }
         if let Some(fd) = taken.channel {
@@ -142,8 +144,6 @@ impl Control {
     }
 
     fn open_passage(&mut self, token: Token, id: InstanceId, stream: &'static str, fd: OwnedFd) {
-        let Some(paths) = self.capture_paths(id) else { return };
-        let fifo = if stream == "out" { paths.out_fifo } else { paths.err_fifo };
         // Shared with whoever had it before, who is about to end.
         let flags = fcntl(&fd, FcntlArg::F_GETFL).map_or(OFlag::empty(), OFlag::from_bits_truncate);
         if fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).is_err() {
@@ -156,7 +156,8 @@ impl Control {
             token,
             stream,
             source: File::from(fd),
-            fifo,
+            instance: id,
+            fifo: None,
             sink: None,
             pending: Vec::new(),
             is_watched,
@@ -167,7 +168,11 @@ impl Control {
 
     /// There is something to pass on.
     pub(crate) fn pass_on(&mut self, tag: u32) {
+        let missing = self.taken.passages.get(&tag).filter(|passage| passage.fifo.is_none());
+        let fifo = missing.map(|passage| (passage.instance, passage.stream));
+        let fifo = fifo.and_then(|(instance, stream)| self.fifo_path(instance, stream));
         let Some(passage) = self.taken.passages.get_mut(&tag) else { return };
+        passage.fifo = passage.fifo.take().or(fifo);
         passage.work();
         let wants_watch = passage.pending.is_empty() && passage.is_open;
         let fd = passage.source.as_raw_fd();
@@ -200,7 +205,7 @@ impl Control {
             self.pass_on(tag);
         }
         if self.taken.inputs.remove(&token).is_some() {
-            self.tell_guardian(&Packet::Release(passage_name(token, "in")), None);
+            self.tell_guardian(&Packet::Release(vec![passage_name(token, "in")]), &[]);
         }
     }
 
@@ -209,7 +214,7 @@ impl Control {
         if passage.is_watched {
             self.reactor.fd_forget(passage.source.as_raw_fd());
         }
-        self.tell_guardian(&Packet::Release(passage_name(passage.token, passage.stream)), None);
+        self.tell_guardian(&Packet::Release(vec![passage_name(passage.token, passage.stream)]), &[]);
     }
 
     /// By name, for an executed successor.
@@ -252,10 +257,11 @@ impl Passage {
                 Some(sink) => sink,
                 None => {
                     // The writer thread makes it; a write-only end before that is refused.
+                    let Some(fifo) = &self.fifo else { return false };
                     let opened = File::options()
                         .write(true)
                         .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_CLOEXEC)
-                        .open(&self.fifo);
+                        .open(fifo);
                     let Ok(opened) = opened else { return false };
                     self.sink.insert(opened)
                 }
@@ -324,7 +330,8 @@ mod tests {
             token: Token(1),
             stream: "out",
             source: File::from(OwnedFd::from(ours)),
-            fifo: fifo.clone(),
+            instance: InstanceId(0),
+            fifo: Some(fifo.clone()),
             sink: None,
             pending: Vec::new(),
             is_watched: false,

@@ -197,6 +197,7 @@ impl Control {
             }
         }
         self.clients.close_all(&mut self.reactor);
+        self.log.flush(&mut self.reactor);
         let Control { home, reactor, mut handover, .. } = self;
         // Joins the writer thread, so that no file is half written when this image goes.
         drop(reactor);

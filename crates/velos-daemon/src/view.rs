@@ -1,5 +1,9 @@
 //! What clients see of an instance.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
+
 use velos_core::app::ExecMode;
 use velos_core::instance::{InstanceId, Phase};
 use velos_core::protocol::{
@@ -110,7 +114,7 @@ impl Control {
         })
     }
 
-    pub(crate) fn info(&self, id: InstanceId) -> Option<InstanceInfo> {
+    pub(crate) fn info(&mut self, id: InstanceId) -> Option<InstanceInfo> {
         let instance = self.supervisor.instance(id)?;
         let usage: Option<Usage> = instance.identity.and_then(|identity| self.usage.get(id, identity));
         Some(InstanceInfo {
@@ -121,7 +125,7 @@ impl Control {
             processes: usage.map(|usage| usage.processes),
             threads: usage.map(|usage| usage.threads),
             next_run_ms: self.timers.next_run_ms(id),
-            input: self.capture_paths(id)?.in_fifo.into(),
+            input: self.fifo_path(id, "in").unwrap_or_default().into(),
             captured_bytes: self.stats(id).iter().map(|stats| stats.bytes).sum(),
         })
     }
@@ -170,8 +174,13 @@ impl Control {
 
 /// Our own resident memory: second field of `/proc/self/statm`, in pages, see proc_pid_statm(5). 0 where there is none.
 fn own_rss_bytes() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = statm.split(' ').nth(1).and_then(|field| field.parse().ok()).unwrap_or(0);
+    // Every client asks on its way in, so it stays open.
+    static STATM: OnceLock<Option<File>> = OnceLock::new();
+    let mut text = [0; 64];
+    let file = STATM.get_or_init(|| File::open("/proc/self/statm").ok()).as_ref();
+    let length = file.and_then(|file| file.read_at(&mut text, 0).ok()).unwrap_or(0);
+    let fields = text.get(..length).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();
+    let pages: u64 = fields.split(' ').nth(1).and_then(|field| field.parse().ok()).unwrap_or(0);
     let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten().unwrap_or(4096);
     pages * u64::try_from(page).unwrap_or(4096)
 }

@@ -207,7 +207,9 @@ impl Reactor {
             size: size_of::<RawCaptureSpec>() as u32,
             out_fd: spec.out_fd.unwrap_or(-1),
             err_fd: spec.err_fd.unwrap_or(-1),
+            in_fd: spec.in_fd.unwrap_or(-1),
             keep: spec.keep,
+            reserved: 0,
             out_fifo: out_fifo.as_ptr(),
             err_fifo: err_fifo.as_ptr(),
             in_fifo: pointer(&in_fifo),
@@ -228,6 +230,12 @@ impl Reactor {
     pub fn capture_fd(&self, token: u64, stream: Stream) -> Result<RawFd, Errno> {
         // SAFETY: no pointers but the reactor, which is alive until drop.
         check(unsafe { sys::velos_capture_fd(self.raw.as_ptr(), token, stream_bit(stream)) })
+    }
+
+    /// The descriptor of the FIFO that is standard input; it stays the reactor's.
+    pub fn capture_input_fd(&self, token: u64) -> Result<RawFd, Errno> {
+        // SAFETY: no pointers but the reactor, which is alive until drop.
+        check(unsafe { sys::velos_capture_fd(self.raw.as_ptr(), token, sys::STREAM_STDIN) })
     }
 
     /// Begin a new segment.

@@ -102,7 +102,9 @@ pub struct CaptureSpec<'a> {
     pub out_fd: Option<RawFd>,
     /// The same for standard error.
     pub err_fd: Option<RawFd>,
-    /// Path of the FIFO.
+    /// The same for standard input.
+    pub in_fd: Option<RawFd>,
+    /// Path of the FIFO. When it is not there, Linux makes one without a name.
     pub out_fifo: &'a Path,
     /// Path of the FIFO.
     pub err_fifo: &'a Path,
@@ -159,8 +161,10 @@ pub struct FileFlags(pub(crate) u32);
 impl FileFlags {
     /// Whole or not at all for readers; not yet on stable storage.
     pub const PLAIN: FileFlags = FileFlags(0);
-    /// On stable storage when done, and once more under `PATH.1`.
-    pub const DURABLE_KEEP_OLDER: FileFlags = FileFlags(0x3);
+    /// The same; what was there before stays as `PATH.tmp` and is written over the next time, which is faster.
+    pub const SPARE: FileFlags = FileFlags(0x4);
+    /// The same, on stable storage when done, and once more under `PATH.1`.
+    pub const DURABLE_KEEP_OLDER: FileFlags = FileFlags(0x7);
 }
 
 /// A reading of a process tree; `pid` and `start_ticks` go in.

@@ -25,6 +25,7 @@ pub(crate) const EXIT_UNKNOWN: u32 = 0x4;
 pub(crate) const EXIT_LEFTOVERS: u32 = 0x8;
 pub(crate) const STREAM_STDOUT: u32 = 0x10;
 pub(crate) const STREAM_STDERR: u32 = 0x20;
+pub(crate) const STREAM_STDIN: u32 = 0x40;
 
 /// Declares a struct of the header and tells its layout to `layout.rs`.
 macro_rules! abi_struct {
@@ -121,7 +122,9 @@ abi_struct!(RawCaptureSpec = "VelosCaptureSpec" {
     size: u32,
     out_fd: i32,
     err_fd: i32,
+    in_fd: i32,
     keep: u32,
+    reserved: u32,
     out_fifo: *const c_char,
     err_fifo: *const c_char,
     in_fifo: *const c_char,

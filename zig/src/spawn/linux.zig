@@ -13,6 +13,8 @@ const stack_bytes = 64 << 10;
 
 pub const Launcher = struct {
     stack: []align(std.heap.page_size_min) u8,
+    /// Signals that are not at their default here. The daemon settles them before it starts anything.
+    altered: ?u64 = null,
 
     pub fn init() ?Launcher {
         return .{ .stack = sys.map(stack_bytes) orelse return null };
@@ -24,7 +26,8 @@ pub const Launcher = struct {
 
     /// 0 once execve succeeded; else -errno with the stage in `failure`, and no process is left.
     pub fn launch(launcher: *Launcher, plan: *const spawn.Plan, failure: *spawn.Failure, out: *spawn.Child) i32 {
-        var order: Order = .{ .plan = plan, .failure = failure };
+        if (launcher.altered == null) launcher.altered = altered_signals();
+        var order: Order = .{ .plan = plan, .failure = failure, .altered = launcher.altered.? };
         // No handler of ours may run in the child while it shares our memory.
         var all: linux.sigset_t = @splat(std.math.maxInt(c_ulong));
         var before: linux.sigset_t = undefined;
@@ -54,18 +57,19 @@ pub const Launcher = struct {
 const Order = struct {
     plan: *const spawn.Plan,
     failure: *spawn.Failure,
+    altered: u64,
 };
 
 fn child_main(argument: usize) callconv(.c) u8 {
     const order: *Order = @ptrFromInt(argument);
-    order.failure.* = run(order.plan);
+    order.failure.* = run(order.plan, order.altered);
     linux.exit(127);
 }
 
 /// Returns only when a step failed.
-fn run(plan: *const spawn.Plan) spawn.Failure {
+fn run(plan: *const spawn.Plan, altered: u64) spawn.Failure {
     const spec = plan.spec;
-    reset_signals();
+    reset_signals(altered);
     if (failed(linux.setsid())) |errno| return .{ .stage = .session, .errno = errno };
     if (redirect(plan)) |errno| return .{ .stage = .fds, .errno = errno };
     if (spec.rlimits) |limits| for (limits[0..spec.rlimits_len]) |limit| {
@@ -108,12 +112,25 @@ fn drop_privileges(spec: *const abi.SpawnSpec) ?spawn.Failure {
     return null;
 }
 
-/// Every signal to its default, none blocked: an ignored SIGINT would be inherited through exec.
-fn reset_signals() void {
+/// One bit each, bit 0 for signal 1.
+fn altered_signals() u64 {
+    var mask: u64 = 0;
+    for (0..64) |bit| {
+        var action: linux.Sigaction = undefined;
+        const rc = linux.syscall4(.rt_sigaction, bit + 1, 0, @intFromPtr(&action), linux.NSIG / 8);
+        const is_default = linux.errno(rc) == .SUCCESS and action.handler.handler == linux.SIG.DFL;
+        if (!is_default) mask |= @as(u64, 1) << @intCast(bit);
+    }
+    return mask;
+}
+
+/// Every signal to its default, none blocked: an ignored SIGINT would be inherited through exec, and a handler of ours
+/// must not run in the child.
+fn reset_signals(altered: u64) void {
     var default: linux.Sigaction = .{ .handler = .{ .handler = linux.SIG.DFL }, .mask = @splat(0), .flags = 0 };
-    var number: u32 = 1;
-    while (number <= 64) : (number += 1) {
-        // KILL and STOP refuse, which is as it should be.
+    var left = altered;
+    while (left != 0) : (left &= left - 1) {
+        const number = @ctz(left) + 1;
         _ = linux.syscall4(.rt_sigaction, number, @intFromPtr(&default), 0, linux.NSIG / 8);
     }
     const none: linux.sigset_t = @splat(0);

@@ -83,7 +83,7 @@ pub fn seek_end(fd: i32) i64 {
     return long(@intCast(c.lseek(fd, 0, c.SEEK.END)));
 }
 
-pub const Stat = struct { size: u64, inode: u64, device: u64, is_fifo: bool, is_regular: bool };
+pub const Stat = struct { size: u64, inode: u64, device: u64, links: u64, is_fifo: bool, is_regular: bool };
 
 fn translate(raw: *const c.Stat, out: *Stat) void {
     const kind = raw.mode & c.S.IFMT;
@@ -91,6 +91,7 @@ fn translate(raw: *const c.Stat, out: *Stat) void {
         .size = @intCast(raw.size),
         .inode = raw.ino,
         .device = @as(u32, @bitCast(raw.dev)),
+        .links = raw.nlink,
         .is_fifo = kind == c.S.IFIFO,
         .is_regular = kind == c.S.IFREG,
     };
@@ -117,6 +118,11 @@ pub fn rename(old: [*:0]const u8, new: [*:0]const u8) i32 {
     return result(c.rename(old, new));
 }
 
+/// Not in libc here: who asks renames instead.
+pub fn exchange(_: [*:0]const u8, _: [*:0]const u8) i32 {
+    return sys.negative(.INVAL);
+}
+
 pub fn link(old: [*:0]const u8, new: [*:0]const u8) i32 {
     return result(c.link(old, new));
 }
@@ -134,6 +140,11 @@ pub fn mkfifo(path: [*:0]const u8, mode: u32) i32 {
         extern "c" fn mkfifo(path: [*:0]const u8, mode: c.mode_t) c_int;
     };
     return result(libc.mkfifo(path, @intCast(mode)));
+}
+
+/// Nothing leads from a descriptor to both ends of a pipe here.
+pub fn nameless_fifo() i32 {
+    return sys.negative(.NOENT);
 }
 
 pub fn truncate(fd: i32, size: u64) i32 {

@@ -94,8 +94,13 @@ impl Context {
         }
     }
 
-    /// A daemon, started if there is none.
+    /// A daemon to call, started if there is none.
     pub(crate) fn daemon(&self) -> std::result::Result<Client, ErrorReply> {
+        velos_client::start::connect_ahead(&Home::from_environment()?, "cli")
+    }
+
+    /// The same, once it has said who it is.
+    pub(crate) fn greeted_daemon(&self) -> std::result::Result<Client, ErrorReply> {
         velos_client::start::connect_or_start(&Home::from_environment()?, "cli")
     }
 

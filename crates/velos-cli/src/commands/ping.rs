@@ -3,7 +3,7 @@
 use velos_core::units::short_duration;
 
 pub(crate) fn run(context: &super::Context) -> super::Result {
-    let client = context.daemon()?;
+    let client = context.greeted_daemon()?;
     let hello = client.hello();
     if context.machine {
         crate::output::print_json(hello)?;

@@ -21,7 +21,7 @@ pub(crate) fn run(context: &super::Context, upgrade: &Upgrade) -> super::Result 
     let reply: UpgradeReply = client.call(method::UPGRADE, &Params { executable: path.clone().into() })?;
     // It hangs up when it executes the new binary; the socket stays, so connecting waits for the new one.
     client.wait_for_end();
-    let new = context.daemon()?;
+    let new = context.greeted_daemon()?;
     if context.machine {
         crate::output::print_json(new.hello())?;
     } else {
