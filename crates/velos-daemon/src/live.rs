@@ -87,8 +87,10 @@ impl Control {
             // As if they had asked.
             self.rest_later();
         }
+        // Those who are due together and want all get the same bytes.
+        let mut of_all = None;
         for client in clients {
-            self.sample_for(client, now_ns);
+            self.sample_for(client, now_ns, &mut of_all);
         }
     }
 
@@ -124,24 +126,39 @@ impl Control {
         all.filter_map(|(client, connected)| Some((*client, connected.subscription.as_ref()?)))
     }
 
-    fn sample_for(&mut self, client: u64, now_ns: u64) {
+    fn sample_for(&mut self, client: u64, now_ns: u64, of_all: &mut Option<Vec<u8>>) {
         let connected = self.clients.connected.get_mut(&client);
         let Some(subscription) = connected.and_then(|client| client.subscription.as_mut()) else { return };
         let Some(rhythm) = &mut subscription.feed.samples else { return };
         rhythm.advance(now_ns);
         let fresh_ns = FRESH_NS.min(rhythm.interval_ns / 2);
-        let ids = match subscription.instances.as_slice() {
+        let only = subscription.instances.clone();
+        let bytes = match of_all {
+            Some(bytes) if only.is_empty() => bytes.clone(),
+            _ => {
+                let Some(bytes) = self.encoded_samples(&only, fresh_ns, now_ns) else { return };
+                if only.is_empty() {
+                    *of_all = Some(bytes.clone());
+                }
+                bytes
+            }
+        };
+        let connected = self.clients.connected.get_mut(&client);
+        let Some(subscription) = connected.and_then(|client| client.subscription.as_mut()) else { return };
+        subscription.feed.push_samples(bytes);
+        self.pump(client);
+    }
+
+    /// A reading of these, or of all when there are none.
+    fn encoded_samples(&mut self, only: &[InstanceId], fresh_ns: u64, now_ns: u64) -> Option<Vec<u8>> {
+        let ids = match only {
             [] => self.supervisor.instances().map(|instance| instance.id).collect(),
             only => only.to_vec(),
         };
         self.sample_younger_than(fresh_ns, Some(&ids));
         let instances = ids.into_iter().filter_map(|id| self.instance_sample(id, now_ns)).collect();
         let samples = Samples { at_ms: crate::control::now().wall_ms, instances };
-        let Ok(bytes) = frame::encode_notification(method::NOTIFY_SAMPLES, &samples) else { return };
-        let connected = self.clients.connected.get_mut(&client);
-        let Some(subscription) = connected.and_then(|client| client.subscription.as_mut()) else { return };
-        subscription.feed.push_samples(bytes);
-        self.pump(client);
+        frame::encode_notification(method::NOTIFY_SAMPLES, &samples).ok()
     }
 
     fn instance_sample(&self, id: InstanceId, now_ns: u64) -> Option<InstanceSample> {

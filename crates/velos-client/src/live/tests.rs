@@ -219,6 +219,15 @@ async fn what_the_daemon_refuses_and_what_is_not_there() {
     let (id, ..) = daemon.request().await;
     daemon.reply::<()>(id, Err(ErrorReply::new(ErrorCode::NotFound, "no process"))).await;
     assert_eq!(subscribing.await.unwrap().unwrap_err().code, ErrorCode::NotFound);
+    // A daemon that does not know kinds answers as it always did.
+    let home = stage.home.clone();
+    let subscribing =
+        tokio::spawn(async move { Updates::subscribe(&home, "test", params(&[Kind::Samples])).await });
+    let mut daemon = stage.client().await;
+    let (id, ..) = daemon.request().await;
+    daemon.reply(id, Ok(&Subscribed::default())).await;
+    let error = subscribing.await.unwrap().unwrap_err();
+    assert!(error.code == ErrorCode::Version && error.hint.is_some(), "{error:?}");
     let folder = tempfile::tempdir().unwrap();
     let nobody = Home::at(folder.path()).unwrap();
     let error = Updates::subscribe(&nobody, "test", params(&[])).await.unwrap_err();

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
-use velos_core::error::ErrorReply;
+use velos_core::error::{ErrorCode, ErrorReply};
 use velos_core::event::Event;
 use velos_core::frame::{self, Message};
-use velos_core::live::{Logs, Samples, SubscribeParams, Subscribed};
+use velos_core::live::{Kind, Logs, Samples, SubscribeParams, Subscribed};
 use velos_core::protocol::{HelloReply, Lost, method};
 
 use super::ring::{Missed, Queued, Ring};
@@ -189,6 +189,9 @@ impl Follower {
             self.params.since = Some(0);
             (subscribed, early) = self.subscribe(&mut link, FIRST_ID + 2).await?;
         }
+        if subscribed.kinds.is_empty() && self.params.kinds.iter().any(|kind| *kind != Kind::Events) {
+            return Err(too_old(&hello).into());
+        }
         self.params.since = self.params.since.or(subscribed.newest);
         self.ring.push(Update::Here(Box::new(Here { hello, subscribed })));
         for (method, params) in early {
@@ -252,4 +255,11 @@ impl Follower {
         self.ring.push(update);
         Ok(())
     }
+}
+
+/// It took our kinds for something of the future, and would send events alone.
+fn too_old(hello: &HelloReply) -> ErrorReply {
+    let message = format!("the daemon ({}) knows subscriptions to events alone", hello.product);
+    ErrorReply::new(ErrorCode::Version, message)
+        .hint("swap the daemon's binary with `velos upgrade`; nothing stops")
 }
