@@ -40,6 +40,8 @@ struct Source {
     is_due: bool,
     /// It was told that it cannot be read.
     has_failed: bool,
+    /// Of the line before.
+    last_us: u64,
 }
 
 #[derive(Debug)]
@@ -100,6 +102,7 @@ impl Logs {
             reader: Reader::Begin(begin),
             is_due: false,
             has_failed: false,
+            last_us: 0,
         });
         if source.ids.insert(id) {
             (source.id, source.name, source.slot) = (id, name, slot);
@@ -149,7 +152,7 @@ impl Logs {
         let reads = match result {
             Ok((lines, is_more)) => {
                 source.has_failed = false;
-                let reads = lines.into_iter().map(|line| Read::Line(source.line(line))).collect();
+                let reads = lines.into_iter().map(|line| Read::Line(source.line(line))).collect::<Vec<_>>();
                 if is_more {
                     self.is_due(&path);
                     return reads;
@@ -173,13 +176,22 @@ impl Logs {
 }
 
 impl Source {
-    fn line(&self, line: Line) -> LogLine {
+    /// What the index does not know yet has the time of its file, which is a moment late: a step back of less than a
+    /// second is none.
+    fn settled(&mut self, time_us: u64) -> u64 {
+        let is_behind = time_us < self.last_us && self.last_us - time_us < 1_000_000;
+        self.last_us = if is_behind { self.last_us } else { time_us };
+        self.last_us
+    }
+
+    fn line(&mut self, line: Line) -> LogLine {
+        let time_us = line.time_us.map(|time_us| self.settled(time_us));
         LogLine {
             id: self.id,
             name: self.name.clone(),
             slot: self.slot,
             stream: if line.stream == Stream::Err { LogStream::Err } else { LogStream::Out },
-            time_us: line.time_us,
+            time_us,
             bytes: line.bytes,
         }
     }

@@ -119,3 +119,33 @@ async fn a_log_that_cannot_be_read_is_told_once() {
         assert!(seen.iter().all(|line| line.contains("cannot read") && line.contains("a-folder.log")));
     }
 }
+
+#[tokio::test]
+async fn times_do_not_step_back_for_a_moment() {
+    let disk = Disk::new("");
+    let mut logs = Logs::new(0);
+    logs.here(vec![position(&disk.path, 1, 0, 0)]);
+    let index = |records: &[(u64, u32, u64)]| {
+        let mut bytes = vec![0_u8; 64];
+        bytes[..8].copy_from_slice(b"VLIX0001");
+        for (offset, length, time_us) in records {
+            let mut record = Vec::new();
+            record.extend(offset.to_le_bytes());
+            record.extend(time_us.to_le_bytes());
+            record.extend(length.to_le_bytes());
+            record.extend([1, 0, 0, 0, 1, 0, 0, 0]);
+            record.extend(crc32c::crc32c(&record).to_le_bytes());
+            bytes.extend(record);
+        }
+        std::fs::write(disk.path.with_file_name("api-out.log.vix"), bytes).unwrap();
+    };
+    disk.append("one\ntwo\nthree\n");
+    index(&[(0, 4, 5_000_000), (4, 4, 4_900_000), (8, 6, 1_000_000)]);
+    logs.grown(vec![position(&disk.path, 1, 0, 14)]);
+    let mut times = Vec::new();
+    for read in logs.read_next().await {
+        let Read::Line(line) = read else { panic!("it can be read") };
+        times.push(line.time_us.unwrap());
+    }
+    assert_eq!(times, [5_000_000, 5_000_000, 1_000_000], "but a clock that was set back is believed");
+}

@@ -1,5 +1,6 @@
 //! Against a daemon that is played here.
 
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixStream};
@@ -10,7 +11,7 @@ use velos_core::instance::InstanceId;
 use velos_core::live::{Kind, LogPosition, LogStream, Logs, Place, Samples, SubscribeParams, Subscribed};
 use velos_core::protocol::{HelloReply, Lost, Targets, method};
 
-use super::{AsyncClient, Missed, Update, Updates, wire};
+use super::{AsyncClient, Missed, Ring, Update, Updates, wire};
 use crate::Home;
 
 struct Stage {
@@ -275,4 +276,66 @@ async fn many_calls_on_one_connection_and_one_that_is_dropped() {
     assert!(waits.await.unwrap().unwrap_err().message.contains("went away"));
     let error = client.call::<_, String>("more", &Targets::default()).await.unwrap_err();
     assert!(error.message.contains("went away"), "{error:?}");
+}
+
+/// Any order of writing and reading: what was read and what was missed is all there was, in order, and no byte of a log
+/// is left out.
+#[test]
+fn nothing_vanishes_whatever_the_reader_does() {
+    for seed in 1..500_u64 {
+        // xorshift64 (Marsaglia, 2003)
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut random = move |below: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % below
+        };
+        let ring = Ring::new(1 + random(8) as usize);
+        let mut context = Context::from_waker(Waker::noop());
+        let (mut events, mut samples, mut at) = (0, 0, 0);
+        let (mut seen_events, mut seen_samples, mut last, mut read_to) = (0, 0, 0, 0);
+        let mut take = |update| match update {
+            Update::Event(event) => {
+                assert!(event.sequence > last, "seed {seed}");
+                (seen_events, last) = (seen_events + 1, event.sequence);
+            }
+            Update::Samples(_) => seen_samples += 1,
+            Update::Logs(logs) => {
+                assert_eq!(logs.logs[0].from.offset, read_to, "seed {seed}");
+                read_to = logs.logs[0].to.offset;
+            }
+            Update::Lost(missed) => {
+                seen_events += missed.events;
+                seen_samples += missed.samples;
+            }
+            other => panic!("{other:?}"),
+        };
+        for _ in 0..200 {
+            match random(4) {
+                0 => {
+                    events += 1;
+                    ring.push(Update::Event(Box::new(event(events))));
+                }
+                1 => {
+                    samples += 1;
+                    ring.push(Update::Samples(Samples { at_ms: 0, instances: Vec::new() }));
+                }
+                2 => {
+                    let to = at + 1 + random(100);
+                    ring.push(Update::Logs(position(at, to)));
+                    at = to;
+                }
+                _ => {
+                    if let Poll::Ready(Some(update)) = ring.poll(&mut context) {
+                        take(update);
+                    }
+                }
+            }
+        }
+        while let Poll::Ready(Some(update)) = ring.poll(&mut context) {
+            take(update);
+        }
+        assert_eq!((seen_events, seen_samples, read_to), (events, samples, at), "seed {seed}");
+    }
 }
