@@ -12,13 +12,16 @@ MINUTES ?= 10
 ZIG = $(or $(ZIG_FOUND),.tools/zig/ziglang/zig)
 ZIG_CACHE := $(CURDIR)/.tools/zig-global-cache
 
-.PHONY: help setup build demo bench test quick it sim soak cross clean fmt install zig-test
+.PHONY: help setup test-tools build demo bench test conformance quick it sim soak cross clean fmt install zig-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 setup: ## install the pinned Zig into .tools
 	@scripts/zig-bootstrap
+
+test-tools: ## install the MCP clients, the conformance suite and what else tests use into .tools
+	@scripts/test-tools
 
 build: ## target/release/velos
 	cargo rustc --release -p velos-cli --bin velos $(STATIC)
@@ -41,14 +44,20 @@ cross: setup ## the Zig core for the other Linux and for macOS: compiled and lin
 bench: build ## figures against PM2 and supervisord, into docs/benchmarks.md
 	python3 bench/run.py --write docs/benchmarks.md
 
-test: zig-test cross ## everything a contributor must pass
+test: zig-test cross test-tools ## everything a contributor must pass
 	cargo fmt --check
+	cargo run -q -p velos-dev -- tidy
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo test --workspace
+	scripts/conformance --if-possible
 	$(MAKE) sim
+
+conformance: ## the official MCP conformance suite, both revisions
+	@scripts/conformance
 
 quick: ## under a minute: format, lints, unit tests, 2,000 seeds
 	cargo fmt --check
+	cargo run -q -p velos-dev -- tidy
 	cargo clippy --workspace -- -D warnings
 	cargo test --workspace --lib
 	$(MAKE) sim SEEDS=2000

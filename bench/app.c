@@ -3,7 +3,8 @@
  *     app wait                    sleep until a signal ends it
  *     app ready MS                after MS milliseconds say so on NOTIFY_SOCKET, then sleep
  *     app grow BYTES              at SIGUSR1 touch so many bytes of memory
- *     app flood BYTES CHUNK       write BYTES to standard output, CHUNK at a time, wait until they were read, then sleep
+ *     app flood BYTES CHUNK [MS]  MS milliseconds later write BYTES to standard output, CHUNK at a time, wait until they
+ *                                 were read, then sleep
  *
  * At its start it appends "start NAME PID NS" to the file in BENCH_STAMPS, when everything is read "done NAME PID NS";
  * times are CLOCK_MONOTONIC.
@@ -91,7 +92,8 @@ int main(int argc, char **argv) {
         growth = (size_t)strtoull(argv[2], NULL, 10);
         signal(SIGUSR1, grow);
     }
-    if (argc == 4 && strcmp(argv[1], "flood") == 0) {
+    if (argc >= 4 && strcmp(argv[1], "flood") == 0) {
+        if (argc == 5) usleep((unsigned)atoi(argv[4]) * 1000);
         flood(strtoull(argv[2], NULL, 10), (size_t)strtoull(argv[3], NULL, 10));
         stamp("done", name);
     }

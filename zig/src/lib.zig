@@ -105,12 +105,23 @@ export fn velos_capture_stats(reactor: *Reactor, token: u64, stream: u32, out: *
 
 export fn velos_file_put(reactor: *Reactor, token: u64, path: [*:0]const u8, data: ?[*]const u8, len: u64, flags: u32) i32 {
     reactor.assert_thread();
-    return submit(reactor, .{ .operation = .put, .token = token, .path = std.mem.span(path), .data = slice(data, len), .flags = flags });
+    return submit(reactor, .{
+        .operation = .put,
+        .token = token,
+        .path = std.mem.span(path),
+        .data = slice(data, len),
+        .flags = flags,
+    });
 }
 
 export fn velos_file_append(reactor: *Reactor, path: [*:0]const u8, data: ?[*]const u8, len: u64, max_bytes: u64) i32 {
     reactor.assert_thread();
-    return submit(reactor, .{ .operation = .append, .path = std.mem.span(path), .data = slice(data, len), .max_bytes = max_bytes });
+    return submit(reactor, .{
+        .operation = .append,
+        .path = std.mem.span(path),
+        .data = slice(data, len),
+        .max_bytes = max_bytes,
+    });
 }
 
 export fn velos_file_remove(reactor: *Reactor, path: [*:0]const u8) i32 {

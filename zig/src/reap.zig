@@ -258,7 +258,8 @@ pub const Processes = struct {
         var signalled: i32 = 0;
         const deadly = number == sys.signal_kill;
         for (0..sweep_rounds) |_| {
-            const n = signal_tree.members(.{ .token = slot.token, .leader = slot.value.pid }, &pids, if (deadly) .fresh else .recent);
+            const run: signal_tree.Run = .{ .token = slot.token, .leader = slot.value.pid };
+            const n = signal_tree.members(run, &pids, if (deadly) .fresh else .recent);
             var fresh: i32 = 0;
             for (pids[0..n]) |pid| {
                 if (self.signal_member(slot.token, slot.value.pid, pid, number)) fresh += 1;

@@ -104,7 +104,8 @@ pub const Writer = struct {
         };
         const rc = Poller.init(&writer.poller);
         if (rc != 0) return rc;
-        writer.thread = std.Thread.spawn(.{ .stack_size = stack_bytes, .allocator = allocator }, run, .{writer}) catch return sys.negative(.AGAIN);
+        const config: std.Thread.SpawnConfig = .{ .stack_size = stack_bytes, .allocator = allocator };
+        writer.thread = std.Thread.spawn(config, run, .{writer}) catch return sys.negative(.AGAIN);
         return 0;
     }
 
@@ -226,7 +227,7 @@ pub const Writer = struct {
                 const segment = log.segment;
                 if (log.rotate(&writer.clock) != 0) continue;
                 stream.segment.store(@intCast(log.segment), .monotonic);
-                writer.complete(.{ .event = .{ .kind = .rotated, .token = capture.token, .value = segment, .flags = kind_flag(stream.kind) } });
+                writer.complete(rotated(capture, stream, segment));
             },
             .flush => |what| {
                 var rc: i32 = 0;
@@ -417,7 +418,7 @@ pub const Writer = struct {
         if (stream.has_rotated) {
             stream.has_rotated = false;
             const segment = stream.segment.load(.monotonic) -| 1;
-            writer.complete(.{ .event = .{ .kind = .rotated, .token = capture.token, .value = segment, .flags = kind_flag(stream.kind) } });
+            writer.complete(rotated(capture, stream, segment));
         }
         if (outcome.arm) writer.arm(capture, stream);
     }
@@ -496,6 +497,11 @@ pub const Writer = struct {
         std.debug.assert(std.c.pthread_mutex_unlock(&writer.mutex) == .SUCCESS);
     }
 };
+
+fn rotated(capture: *const Capture, stream: *const Stream, segment: u64) Completion {
+    const flags = kind_flag(stream.kind);
+    return .{ .event = .{ .kind = .rotated, .token = capture.token, .value = segment, .flags = flags } };
+}
 
 pub fn kind_flag(kind: u8) u32 {
     return if (kind == 1) abi.flag.stdout else abi.flag.stderr;

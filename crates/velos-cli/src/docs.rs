@@ -95,7 +95,7 @@ fn keys(value: &serde_json::Value, into: &mut BTreeSet<String>) {
         serde_json::Value::Object(map) => {
             for (key, value) in map {
                 into.insert(key.clone());
-                if key != "env" {
+                if !key.starts_with("env") {
                     keys(value, into);
                 }
             }

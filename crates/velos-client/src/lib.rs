@@ -8,6 +8,7 @@ mod client;
 mod home;
 #[cfg(feature = "async")]
 pub mod live;
+pub mod logs;
 pub mod start;
 
 pub use client::{Client, Notice};

@@ -21,17 +21,17 @@ const PAUSE_FIRST: Duration = Duration::from_millis(1);
 /// The same as [`connect_or_start`], but the daemon's hello is read with the answer to the first call, which therefore
 /// costs one turn of the daemon in all.
 pub fn connect_ahead(home: &Home, name: &str) -> Result<Client, ErrorReply> {
-    match Client::open(home, name) {
-        Ok(client) => Ok(client),
-        Err(Failure::Other(error)) => Err(error),
-        Err(Failure::NoDaemon | Failure::HungUp) => connect_or_start(home, name),
-    }
+    attempt(home, || Client::open(home, name))
 }
 
 /// Connect, starting `velos daemon` of this very binary if needed.
 pub fn connect_or_start(home: &Home, name: &str) -> Result<Client, ErrorReply> {
+    attempt(home, || Client::greet(home, name, PATIENCE))
+}
+
+fn attempt(home: &Home, connect: impl Fn() -> Result<Client, Failure>) -> Result<Client, ErrorReply> {
     for attempt in 0..ATTEMPTS {
-        match Client::greet(home, name, PATIENCE) {
+        match connect() {
             Ok(client) => return Ok(client),
             Err(Failure::Other(error)) => return Err(error),
             Err(Failure::NoDaemon) => start(home)?,

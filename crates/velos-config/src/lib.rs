@@ -5,6 +5,7 @@
 //! [`velos_core::app::AppSpec`] ([`declaration`]). Finding interpreters and taking the caller's environment is left to
 //! who starts the apps.
 
+mod amend;
 mod circle;
 mod declaration;
 mod draft;
@@ -25,6 +26,7 @@ mod tests;
 mod value;
 mod write;
 
+pub use amend::{AmendError, all_shown, amend, shown};
 pub use declaration::{Declaration, Launch};
 pub use edit::{EditError, edit, value_at};
 pub use file::{Config, Options, is_config_file, load, load_text, load_unnamed};

@@ -4,10 +4,12 @@
 mod run;
 mod sections;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use velos_core::app::{AppSpec, CronSpec};
 use velos_core::name::AppName;
+use velos_core::raw_string::RawString;
 
 use crate::declaration::{Declaration, Launch};
 use crate::draft::{Complaints, Draft};
@@ -129,25 +131,37 @@ impl Lower<'_, '_> {
     fn variables(&mut self, spec: &mut AppSpec) -> Vec<(String, String)> {
         let mut variables: Vec<(String, String)> =
             self.home.take().map(|home| ("HOME".to_owned(), home)).into_iter().collect();
+        let mut origin = Origin::default();
+        origin.all(&variables, "user");
         for file in self.take("env_file", value::texts).unwrap_or_default() {
             let path = value::path(&file, &self.ground.folder);
             match env_file::load(&path) {
-                Ok(more) => variables.extend(more),
+                Ok(more) => {
+                    origin.all(&more, &path.display().to_string());
+                    variables.extend(more);
+                }
                 Err(error) => self.wrong("env_file", error.to_string()),
             }
             spec.env_file.push(path.into());
         }
         if let Some(node) = self.draft.get("env").cloned() {
-            variables.extend(self.table_of_variables(&node));
+            let more = self.table_of_variables(&node);
+            origin.none(&more);
+            variables.extend(more);
         }
         if let Some(profile) = &self.ground.profile
             && let Some(node) = self.draft.profiles.get(profile)
         {
-            variables.extend(self.table_of_variables(node));
+            let more = self.table_of_variables(node);
+            origin.all(&more, &format!("env_{profile}"));
+            variables.extend(more);
             spec.profile = Some(profile.clone());
         }
         spec.port = self.number("port", 0, 65_535);
-        variables.extend(spec.port.map(|port| ("PORT".to_owned(), port.to_string())));
+        let port = spec.port.map(|port| ("PORT".to_owned(), port.to_string()));
+        origin.all(port.as_slice(), "port");
+        variables.extend(port);
+        spec.env_origin = origin.0;
         variables
     }
 
@@ -210,5 +224,21 @@ impl Lower<'_, '_> {
         let expression = self.text(path).filter(|text| !text.is_empty() && text != "0")?;
         let timezone = self.text("timezone");
         Some(CronSpec { expression, timezone })
+    }
+}
+
+/// Where each variable came from last, if not from `env`.
+#[derive(Default)]
+struct Origin(BTreeMap<RawString, String>);
+
+impl Origin {
+    fn all(&mut self, variables: &[(String, String)], words: &str) {
+        self.0.extend(variables.iter().map(|(key, _)| (key.as_str().into(), words.to_owned())));
+    }
+
+    fn none(&mut self, variables: &[(String, String)]) {
+        for (key, _) in variables {
+            self.0.remove(&RawString::from(key.as_str()));
+        }
     }
 }

@@ -70,7 +70,12 @@ fn fields_equal(before: &AppSpec, after: &AppSpec) -> bool {
     if !same_env {
         return false;
     }
-    let bare = |spec: &AppSpec| AppSpec { env: BTreeMap::new(), declared_ms: None, ..spec.clone() };
+    let bare = |spec: &AppSpec| AppSpec {
+        env: BTreeMap::new(),
+        env_origin: BTreeMap::new(),
+        declared_ms: None,
+        ..spec.clone()
+    };
     bare(before) == bare(after)
 }
 
@@ -79,6 +84,8 @@ fn flat(spec: &AppSpec) -> BTreeMap<String, String> {
     let mut bare = spec.clone();
     bare.env = BTreeMap::new();
     bare.env_declared = Vec::new();
+    // The same value from elsewhere is no change either.
+    bare.env_origin = BTreeMap::new();
     // A file that was saved again is no change of the app.
     bare.declared_ms = None;
     if let Ok(value) = serde_json::to_value(&bare) {

@@ -164,6 +164,7 @@ fn one_meaning_in_all_formats() {
     assert_eq!(first.spec.exec_mode, ExecMode::Cluster);
     assert!(first.spec.logs.discard_err && first.spec.profile.as_deref() == Some("dev"));
     assert_eq!(first.variables.last().unwrap(), &("A".to_owned(), "2".to_owned()));
+    assert_eq!(first.spec.env_origin.get(&"A".into()).unwrap(), "env_dev");
     assert_eq!(of("x.yaml", yaml), first);
     assert_eq!(of("x.toml", toml), first);
 }

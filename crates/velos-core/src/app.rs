@@ -63,6 +63,9 @@ pub struct AppSpec {
     /// Names of the variables in `env` that the user declared (`-e`, a file); the others came from the caller.
     #[serde(default)]
     pub env_declared: Vec<RawString>,
+    /// Where a variable was declared, in words for people, when that is not the `env` of its file.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env_origin: BTreeMap<RawString, String>,
     /// Wanted number of instances, at least 1.
     #[serde(default = "one")]
     pub instances: u32,
@@ -162,6 +165,7 @@ impl AppSpec {
             cwd: "/".into(),
             env: BTreeMap::new(),
             env_declared: Vec::new(),
+            env_origin: BTreeMap::new(),
             instances: one(),
             restart: RestartPolicy::default(),
             stop: StopPolicy::default(),

@@ -362,7 +362,11 @@ impl Control {
     }
 
     pub(crate) fn encode_state(&self) -> Result<Vec<u8>, String> {
-        let saved = Saved { boot_id: self.identity.boot_id.clone(), state: self.supervisor.snapshot() };
+        let saved = Saved {
+            boot_id: self.identity.boot_id.clone(),
+            state: self.supervisor.snapshot(),
+            is_last: self.shutdown,
+        };
         state_file::encode(&saved).map_err(|error| error.to_string())
     }
 

@@ -21,6 +21,9 @@ pub(crate) struct Saved {
     pub(crate) boot_id: String,
     /// The table.
     pub(crate) state: State,
+    /// The daemon ended in order: nothing that it started was alive any more.
+    #[serde(default)]
+    pub(crate) is_last: bool,
 }
 
 /// What was found on disk.
@@ -104,7 +107,11 @@ mod tests {
     use super::*;
 
     fn sample() -> Saved {
-        Saved { boot_id: "boot".into(), state: velos_supervisor::Supervisor::new().snapshot() }
+        Saved {
+            boot_id: "boot".into(),
+            state: velos_supervisor::Supervisor::new().snapshot(),
+            is_last: false,
+        }
     }
 
     #[test]

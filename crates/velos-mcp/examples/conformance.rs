@@ -14,6 +14,14 @@ impl Host for NoHost {
     fn declare(&self, _: &NewApp) -> Result<AppSpec, ErrorReply> {
         Err(ErrorReply::new(ErrorCode::Refused, "no app is started here"))
     }
+
+    fn defaults(&self) -> Result<Option<String>, ErrorReply> {
+        Ok(None)
+    }
+
+    fn set_default(&self, _: &str, _: Option<&str>, _: bool) -> Result<Option<String>, ErrorReply> {
+        Err(ErrorReply::new(ErrorCode::Refused, "there are no defaults here"))
+    }
 }
 
 fn main() -> Result<(), ErrorReply> {

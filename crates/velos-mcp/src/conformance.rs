@@ -4,6 +4,7 @@
 #![expect(deprecated, reason = "the suite still asks for it")]
 
 mod input;
+mod jobs;
 mod lists;
 
 use std::net::SocketAddr;
@@ -11,13 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, CompleteRequestParams,
-    CompleteResult, CompletionInfo, ContentBlock, CreateMessageRequestParams, ElicitRequestParams,
-    GetPromptRequestParams, GetPromptResponse, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, LoggingLevel, LoggingMessageNotificationParam,
-    PaginatedRequestParams, ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse,
-    ServerCapabilities, ServerConfig, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter,
-    Tool, UnsubscribeRequestParams,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, ClientCapabilities,
+    CompleteRequestParams, CompleteResult, CompletionInfo, ContentBlock, CreateMessageRequestParams,
+    ElicitRequestParams, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult,
+    ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, LoggingLevel,
+    LoggingMessageNotificationParam, PaginatedRequestParams, ProgressNotificationParam,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SetLevelRequestParams,
+    SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -53,8 +54,8 @@ struct Fixtures {
 pub fn serve(home: Home, host: Arc<dyn Host>, address: SocketAddr) -> Result<(), ErrorReply> {
     let toolbox = Arc::new(Toolbox::new(home, Options::default(), host));
     let (changed, _) = broadcast::channel(16);
-    let server =
-        move || Fixtures { own: Server::new(Arc::clone(&toolbox), "http"), changed: changed.clone() };
+    let shared = Server::new(toolbox, "http");
+    let server = move || Fixtures { own: shared.another(), changed: changed.clone() };
     runtime()?.block_on(async move {
         let listener =
             tokio::net::TcpListener::bind(address).await.map_err(|error| failed(error.to_string()))?;
@@ -147,6 +148,7 @@ impl ServerHandler for Fixtures {
             .enable_resources_subscribe()
             .enable_completions()
             .enable_logging()
+            .enable_tasks()
             .build();
         info
     }
@@ -177,7 +179,11 @@ impl ServerHandler for Fixtures {
         if name.starts_with("test_input_required") || name == "test_streaming_elicitation" {
             return input::call(&name, &request, &context);
         }
+        if jobs::NAMES.contains(&name.as_str()) {
+            return jobs::call(&name, &request, &context, &self.own.tasks).await;
+        }
         match name.as_str() {
+            "greet" => text(format!("Hello, {}!", argument("name"))),
             "test_simple_text" => text("This is a simple text response for testing."),
             "test_image_content"
             | "test_audio_content"
@@ -215,6 +221,30 @@ impl ServerHandler for Fixtures {
             }
             _ => self.own.call_tool(request, context).await,
         }
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        self.own.get_task(request, context).await
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.own.update_task(request, context).await
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.own.cancel_task(request, context).await
     }
 
     async fn list_resources(

@@ -29,4 +29,21 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// When there is no such script or program, or a value makes no sense.
     fn declare(&self, app: &NewApp) -> Result<AppSpec, ErrorReply>;
+
+    /// The user's own defaults for new apps, as text; none are set: `None`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn defaults(&self) -> Result<Option<String>, ErrorReply>;
+
+    /// Set one of them, or take it out; with `dry_run` it is only checked. Gives what it was before.
+    ///
+    /// # Errors
+    /// When there is no such key, the value makes no sense, or it cannot be written.
+    fn set_default(
+        &self,
+        key: &str,
+        value: Option<&str>,
+        dry_run: bool,
+    ) -> Result<Option<String>, ErrorReply>;
 }

@@ -74,7 +74,8 @@ pub fn serve_http(
                 .hint("choose another port, or 0 for a free one")
         })?;
         let address = listener.local_addr().map_err(|error| failed(error.to_string()))?;
-        let server = move || Server::new(Arc::clone(&toolbox), "http");
+        let shared = Server::new(toolbox, "http");
+        let server = move || shared.another();
         ready(&Listening {
             url: format!("http://{address}/mcp"),
             token_file,

@@ -1,30 +1,32 @@
 //! The protocol: `rmcp` does the talking in both eras, blocking work happens on threads of their own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
-    CompleteResult, CompletionInfo, ContentBlock, GetPromptRequestParams, GetPromptResponse, GetPromptResult,
-    Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ProgressNotificationParam, ReadResourceRequestParams, ReadResourceResponse,
-    ReadResourceResult, Reference, ResourceContents, ServerCapabilities, ServerConfig,
-    SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams,
+    CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams,
+    CompleteResult, CompletionInfo, GetPromptRequestParams, GetPromptResponse, GetPromptResult,
+    GetTaskParams, GetTaskResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams,
+    ReadResourceResponse, ReadResourceResult, Reference, ResourceContents, ServerCapabilities, ServerConfig,
+    SubscribeRequestParams, SubscriptionFilter, UnsubscribeRequestParams, UpdateTaskParams,
 };
 use rmcp::service::{RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt};
-use serde_json::{Map, Value};
 use velos_client::Home;
 use velos_core::error::{ErrorCode, ErrorReply};
 
 use crate::audit::Caller;
+use crate::calls::visible;
 use crate::clean;
+use crate::condition::TIMEOUT_MS_MAX;
 use crate::declare::Host;
 use crate::prompts;
 use crate::reply::Trouble;
 use crate::resources::{self, Address};
 use crate::spec;
 use crate::subscriptions::{self, Subscriptions};
+use crate::tasks::{self, Tasks};
 use crate::toolbox::{Call, Options, Toolbox};
 
 /// Said once per session.
@@ -38,9 +40,10 @@ const LIST_TTL_MS: u64 = 3_600_000;
 /// One conversation, or one server for requests that stand alone.
 #[derive(Clone)]
 pub(crate) struct Server {
-    toolbox: Arc<Toolbox>,
-    transport: &'static str,
+    pub(crate) toolbox: Arc<Toolbox>,
+    pub(crate) transport: &'static str,
     subscriptions: Subscriptions,
+    pub(crate) tasks: Tasks,
 }
 
 /// Serve one client on stdin and stdout until it hangs up.
@@ -71,7 +74,12 @@ pub(crate) fn failed(message: String) -> ErrorReply {
 
 impl Server {
     pub(crate) fn new(toolbox: Arc<Toolbox>, transport: &'static str) -> Self {
-        Self { toolbox, transport, subscriptions: Subscriptions::default() }
+        Self { toolbox, transport, subscriptions: Subscriptions::default(), tasks: Tasks::default() }
+    }
+
+    /// One for another conversation, of the same tools and tasks.
+    pub(crate) fn another(&self) -> Self {
+        Self { subscriptions: Subscriptions::default(), ..self.clone() }
     }
 
     /// Do something slow elsewhere.
@@ -84,77 +92,6 @@ impl Server {
             .await
             .map_err(|_| ErrorData::internal_error("the call broke; try again", None))
     }
-
-    async fn call(
-        &self,
-        name: String,
-        given: Map<String, Value>,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResult, ErrorData> {
-        let client =
-            context.client_info().map_or_else(String::new, |info| format!("{} {}", info.name, info.version));
-        let caller = Caller { client, transport: self.transport };
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let token = context.meta.get_progress_token();
-        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel::<(u64, u64, String)>();
-        let flag = Arc::clone(&cancelled);
-        let work = self.blocking(move |toolbox| {
-            let progress = |done: u64, total: u64, what: &str| {
-                // Nobody listens once the call is over.
-                let _ = tell.send((done, total, what.to_owned()));
-            };
-            let call = Call { toolbox, caller: &caller, cancelled: &flag, progress: &progress };
-            toolbox.run(&name, given, &call)
-        });
-        tokio::pin!(work);
-        let mut is_cancelled = false;
-        let outcome = loop {
-            tokio::select! {
-                outcome = &mut work => break outcome?,
-                () = context.ct.cancelled(), if !is_cancelled => {
-                    is_cancelled = true;
-                    cancelled.store(true, Ordering::Relaxed);
-                }
-                Some((done, total, what)) = told.recv() => {
-                    if let Some(token) = token.clone() {
-                        let progress = ProgressNotificationParam::new(token, done as f64 / 1_000.0)
-                            .with_total(total as f64 / 1_000.0)
-                            .with_message(clean::plain(&what));
-                        // A client that is gone is noticed elsewhere.
-                        let _ = context.peer.notify_progress(progress).await;
-                    }
-                }
-            }
-        };
-        let structured = self.toolbox.options.structured;
-        let (text, data, is_error) = match outcome {
-            Ok(reply) => (reply.text, reply.data, false),
-            Err(Trouble { text, data }) => (text, data, true),
-        };
-        let content = vec![ContentBlock::text(visible(&text))];
-        let mut result =
-            if is_error { CallToolResult::error(content) } else { CallToolResult::success(content) };
-        if structured {
-            result.structured_content = Some(visible_value(data));
-        }
-        Ok(result)
-    }
-}
-
-/// The last gate: whatever was forgotten before, nothing invisible leaves.
-fn visible(text: &str) -> String {
-    text.trim_end().lines().map(clean::plain).collect::<Vec<_>>().join("\n")
-}
-
-fn visible_value(value: Value) -> Value {
-    match value {
-        Value::String(text) => Value::String(visible(&text)),
-        Value::Array(values) => values.into_iter().map(visible_value).collect(),
-        Value::Object(map) => {
-            map.into_iter().map(|(key, value)| (clean::plain(&key), visible_value(value))).collect()
-        }
-        other => other,
-    }
 }
 
 impl ServerHandler for Server {
@@ -165,6 +102,7 @@ impl ServerHandler for Server {
             .enable_resources()
             .enable_resources_subscribe()
             .enable_completions()
+            .enable_tasks()
             .build();
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("velos", env!("CARGO_PKG_VERSION")))
@@ -174,11 +112,12 @@ impl ServerHandler for Server {
     async fn list_tools(
         &self,
         _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let toolbox = &self.toolbox;
         let offered = spec::ALL.iter().filter(|spec| toolbox.offers(spec));
-        let tools = offered.map(|spec| spec.tool(toolbox.options.structured)).collect();
+        let timeout_ms_max = tasks::timeout_ms_max(tasks::are_known(&context));
+        let tools = offered.map(|spec| spec.tool(toolbox.options.structured, timeout_ms_max)).collect();
         Ok(ListToolsResult::with_all_items(tools)
             .with_ttl_ms(LIST_TTL_MS)
             .with_cache_scope(CacheScope::Private))
@@ -190,7 +129,31 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let given = request.arguments.unwrap_or_default();
-        self.call(request.name.into_owned(), given, &context).await.map(CallToolResponse::from)
+        self.call(request.name.into_owned(), given, &context).await
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        self.tasks.get(&request.task_id)
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.tasks.update(request)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        self.tasks.cancel(&request.task_id)
     }
 
     async fn list_resources(
@@ -221,8 +184,13 @@ impl ServerHandler for Server {
         let address = Address::parse(&uri).ok_or_else(|| no_resource(&uri))?;
         let read = move |toolbox: &Toolbox| {
             let never = AtomicBool::new(false);
-            let call =
-                Call { toolbox, caller: &Caller::default(), cancelled: &never, progress: &|_, _, _| {} };
+            let call = Call {
+                toolbox,
+                caller: &Caller::default(),
+                cancelled: &never,
+                progress: &|_, _, _| {},
+                timeout_ms_max: TIMEOUT_MS_MAX,
+            };
             address.read(&call)
         };
         match self.blocking(read).await? {

@@ -202,11 +202,11 @@ pub(crate) const ALL: &[Spec] = &[
     },
     Spec {
         name: "metrics_snapshot",
-        text: "CPU, memory, fds, threads, restarts now; with window samples that long: min/avg/max and trend.",
+        text: "CPU, memory, fds, threads, restarts now; with window min/avg/max, p95 and trend, kept since the first call.",
         input: r#"{"name":{"type":"string","description":"omit for all"},
-            "window":{"type":"string","description":"e.g. 10s, at most 50s"},"format":{"enum":["text","json"]}}"#,
-        output: || columns(&[("samples", "integer")]),
-        example: r#"{"name":"api","window":"10s"}"#,
+            "window":{"type":"string","description":"e.g. 30s, at most 5m"},"format":{"enum":["text","json"]}}"#,
+        output: || columns(&[("samples", "integer"), ("covers_ms", "integer")]),
+        example: r#"{"name":"api","window":"5m"}"#,
         ..READ
     },
     Spec {
@@ -229,9 +229,10 @@ pub(crate) const ALL: &[Spec] = &[
     Spec {
         name: "config_set",
         text: "Change config; returns old and new values and whether a restart is needed.",
-        input: r#"{"name":{"type":"string"},"changes":{"type":"object","description":"key: value; null resets"},
+        input: r#"{"name":{"type":"string","description":"omit for defaults of new apps"},
+            "changes":{"type":"object","description":"keys of velos.toml: value; null resets"},
             "restart":{"type":"boolean","description":"apply now"},"dry_run":{"type":"boolean"}}"#,
-        required: &["name", "changes"],
+        required: &["changes"],
         output: || object(&[("changes", "array"), ("restart_needed", "boolean"), ("restarted", "boolean")]),
         example: r#"{"name":"api","changes":{"max_memory_restart":"300M","env.PORT":"3000"},"restart":true}"#,
         is_destructive: true,
@@ -255,8 +256,8 @@ impl Spec {
         schema
     }
 
-    /// As clients see it. What is not said is what the protocol takes for granted.
-    pub(crate) fn tool(&self, structured: bool) -> Tool {
+    /// As clients see it, which may wait for so long. What is not said is what the protocol takes for granted.
+    pub(crate) fn tool(&self, structured: bool, timeout_ms_max: u64) -> Tool {
         let object = |schema: Value| -> Arc<JsonObject> {
             Arc::new(match schema {
                 Value::Object(map) => map,
@@ -268,7 +269,11 @@ impl Spec {
             (true, true) => ToolAnnotations::new().destructive(true).idempotent(self.is_idempotent),
             (true, false) => ToolAnnotations::new().destructive(false),
         };
-        let tool = Tool::new(self.name, self.text, object(self.input_schema())).with_annotations(hints);
+        let mut schema = self.input_schema();
+        if let Some(most) = schema.pointer_mut("/properties/timeout_ms/maximum") {
+            *most = timeout_ms_max.into();
+        }
+        let tool = Tool::new(self.name, self.text, object(schema)).with_annotations(hints);
         if structured { tool.with_raw_output_schema(object((self.output)())) } else { tool }
     }
 }

@@ -12,7 +12,9 @@ use velos_core::selector::{self, Candidate};
 
 use crate::allow::Allow;
 use crate::audit::{self, Caller};
+use crate::condition::TIMEOUT_MS;
 use crate::declare::Host;
+use crate::history::History;
 use crate::reply::{Outcome, Trouble};
 use crate::spec::{self, Selection, Spec};
 use crate::{alert, tools};
@@ -46,6 +48,7 @@ pub(crate) struct Toolbox {
     pub(crate) allow: Allow,
     /// Of the hashes that stand for secrets.
     pub(crate) salt: u64,
+    pub(crate) history: Arc<History>,
 }
 
 /// A call that can be told to end, and can tell how far it is.
@@ -55,11 +58,18 @@ pub(crate) struct Call<'a> {
     pub(crate) cancelled: &'a AtomicBool,
     /// Milliseconds so far, milliseconds at most, and what is waited for.
     pub(crate) progress: &'a (dyn Fn(u64, u64, &str) + Sync),
+    /// No wait may be longer.
+    pub(crate) timeout_ms_max: u64,
 }
 
 impl Call<'_> {
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// How long to wait, if so long was asked for.
+    pub(crate) fn timeout(&self, asked_ms: Option<u64>) -> Duration {
+        Duration::from_millis(asked_ms.unwrap_or(TIMEOUT_MS).min(self.timeout_ms_max))
     }
 }
 
@@ -67,7 +77,7 @@ impl Toolbox {
     pub(crate) fn new(home: Home, options: Options, host: Arc<dyn Host>) -> Self {
         use std::hash::{BuildHasher, Hasher};
         let salt = std::collections::hash_map::RandomState::new().build_hasher().finish();
-        Self { home, allow: Allow::new(options.allow.clone()), options, host, salt }
+        Self { home, allow: Allow::new(options.allow.clone()), options, host, salt, history: Arc::default() }
     }
 
     /// A running daemon, or none.

@@ -22,9 +22,17 @@ impl Supervisor {
         out: &mut Effects,
     ) {
         let (mut added, mut surplus, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        let cycle = self.refuse_cycle(&specs);
         for spec in specs {
             let name = spec.name.as_str().to_owned();
-            let known = self.apps.iter().find(|(_, app)| app.spec.name == spec.name).map(|(id, _)| *id);
+            let known = self.apps.iter().find(|(_, app)| app.spec.name == spec.name);
+            // A circle that was there before is no reason against another change.
+            let needs_others = known.is_some_and(|(_, app)| app.spec.depends_on != spec.depends_on);
+            let known = known.map(|(id, _)| *id);
+            if let Some(error) = cycle.clone().filter(|_| needs_others && !spec.depends_on.is_empty()) {
+                refused.push(Refusal { name, error });
+                continue;
+            }
             match known.filter(|_| !self.shutting_down) {
                 Some(app) => self.redeclare(now, app, spec, by, &mut added, &mut surplus, out),
                 None => {
@@ -102,6 +110,7 @@ impl Supervisor {
 mod tests {
     use super::*;
     use crate::{Command, Input};
+    use velos_core::app::{Condition, Dependency};
     use velos_core::instance::Phase;
     use velos_core::name::AppName;
 
@@ -152,5 +161,33 @@ mod tests {
         assert!(
             out.iter().any(|effect| matches!(effect, Effect::Reply { refused, .. } if refused.len() == 1))
         );
+    }
+
+    #[test]
+    fn a_circle_is_refused_and_nothing_else() {
+        let app = |name: &str, needs: Option<&str>, max_restarts| {
+            let app = AppName::new(name).unwrap();
+            let mut spec = AppSpec { name: app, ..spec(1, max_restarts) };
+            let needs = needs.map(|name| AppName::new(name).unwrap());
+            spec.depends_on =
+                needs.into_iter().map(|app| Dependency { app, condition: Condition::Started }).collect();
+            spec
+        };
+        let mut supervisor = Supervisor::new();
+        give(&mut supervisor, 1, Command::Add(vec![app("db", None, 16), app("api", Some("db"), 16)]));
+        let refusals = |out: &Effects| -> Vec<String> {
+            let refused = out.iter().filter_map(|effect| match effect {
+                Effect::Reply { refused, .. } => Some(refused.iter().map(|one| one.error.message.clone())),
+                _ => None,
+            });
+            refused.flatten().collect()
+        };
+        let out = give(&mut supervisor, 2, Command::Update(vec![app("db", Some("api"), 3)]));
+        assert_eq!(refusals(&out), ["dependencies go in a circle: db -> api -> db"]);
+        assert_eq!(supervisor.app_of(InstanceId(0)).unwrap().spec.restart.max_restarts, 16);
+        // Both at once may turn round who needs whom.
+        let turned = vec![app("db", Some("api"), 3), app("api", None, 3)];
+        assert!(refusals(&give(&mut supervisor, 3, Command::Update(turned))).is_empty());
+        assert_eq!(supervisor.app_of(InstanceId(0)).unwrap().spec.restart.max_restarts, 3);
     }
 }

@@ -15,6 +15,7 @@ pub mod disks;
 mod env;
 pub mod numbered;
 pub mod processes;
+pub mod sample;
 pub mod tmux;
 pub mod wire;
 

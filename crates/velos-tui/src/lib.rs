@@ -13,6 +13,7 @@ mod layout;
 pub mod logs;
 pub mod model;
 pub mod msg;
+pub mod palette;
 pub mod table;
 pub mod update;
 pub mod view;
@@ -24,13 +25,15 @@ pub use clock::Clock;
 pub use effects::run;
 pub use model::{Ending, Look};
 
-use velos_core::event::Event;
+use velos_core::event::{Cause, Event};
 
 /// How the command line says things, so that they read the same here.
 #[derive(Clone, Copy, Debug)]
 pub struct Words {
     /// One event as a sentence; `None`: a detail that is not told.
     pub sentence: fn(&Event) -> Option<String>,
+    /// Why something happened.
+    pub reason: fn(&Cause) -> String,
     /// Whether a variable's value is hidden.
     pub is_secret: fn(&str) -> bool,
 }

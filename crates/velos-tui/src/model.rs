@@ -8,7 +8,7 @@ use velos_core::protocol::{HelloReply, InstanceInfo};
 use crate::Clock;
 use crate::digest::Digest;
 use crate::logs::Logs;
-use crate::msg::{EventLine, Host, LogSource, Verb};
+use crate::msg::{EventLine, Host, LogSource, RunLine, Verb};
 use crate::table::{History, Table};
 
 /// Events that are kept for the pane.
@@ -63,12 +63,14 @@ pub enum Tab {
     Env,
     /// What happened to it.
     Events,
+    /// The processes that it has had.
+    Runs,
 }
 
 impl Tab {
     /// In the order of their numbers.
-    pub const ALL: [Self; 6] =
-        [Self::Logs, Self::Errors, Self::Summary, Self::Config, Self::Env, Self::Events];
+    pub const ALL: [Self; 7] =
+        [Self::Logs, Self::Errors, Self::Summary, Self::Config, Self::Env, Self::Events, Self::Runs];
 
     /// Word in the bar.
     pub fn name(self) -> &'static str {
@@ -79,6 +81,7 @@ impl Tab {
             Self::Config => "Config",
             Self::Env => "Env",
             Self::Events => "Events",
+            Self::Runs => "Runs",
         }
     }
 
@@ -123,6 +126,13 @@ pub enum Mode {
         before: String,
         /// The row that was selected before: what is filtered out loses the selection.
         selected: Option<InstanceId>,
+    },
+    /// A line of letters that finds apps and commands.
+    Palette {
+        /// So far.
+        text: String,
+        /// Place of the line that Enter takes.
+        chosen: usize,
     },
     /// A question before something that cannot be undone.
     Confirm {
@@ -186,6 +196,8 @@ pub struct Model {
     pub digest_pending: bool,
     /// Its declaration.
     pub info: Option<Box<InstanceInfo>>,
+    /// Its processes, oldest first, or why they are not known.
+    pub runs: Option<(InstanceId, Result<Vec<RunLine>, String>)>,
     /// What happened, oldest first.
     pub events: VecDeque<EventLine>,
     /// Lines scrolled away in a pane other than the log.
@@ -223,6 +235,7 @@ impl Model {
             digest_due_ms: 0,
             digest_pending: false,
             info: None,
+            runs: None,
             events: VecDeque::new(),
             scroll: 0,
             mode: Mode::Normal,

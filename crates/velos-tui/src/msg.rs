@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 use velos_core::instance::{InstanceId, Phase};
 use velos_core::protocol::{HelloReply, InstanceInfo, InstanceSummary};
+use velos_core::run::Run;
 
 use crate::digest::Digest;
 use crate::logs::LogLine;
@@ -31,6 +32,8 @@ pub enum Msg {
     List(Vec<InstanceSummary>),
     /// All of one instance, secrets hidden already. `None`: it is not known any more.
     Info(InstanceId, Option<Box<InstanceInfo>>),
+    /// The processes that an instance has had, oldest first, or why they are not known.
+    Runs(InstanceId, Result<Vec<RunLine>, String>),
     /// Things that happened, oldest first.
     Events(Vec<EventLine>),
     /// So many events were missed.
@@ -69,6 +72,15 @@ pub struct EventLine {
     pub is_bad: bool,
     /// A process ended by itself, and not well.
     pub is_crash: bool,
+}
+
+/// A process that was, or is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunLine {
+    /// What is known of it.
+    pub run: Run,
+    /// Why it was ended; `None`: it ended by itself, or runs.
+    pub because: Option<String>,
 }
 
 /// Lines that came together.
@@ -158,6 +170,8 @@ pub enum Effect {
     Act(Verb, Vec<String>),
     /// Ask the daemon for all of one.
     Info(InstanceId, String),
+    /// Ask the daemon for the runs of one.
+    Runs(InstanceId, String),
     /// Read and follow these logs instead of the ones before.
     Follow(Option<LogSource>),
     /// Look at these logs as a whole.

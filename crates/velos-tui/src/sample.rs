@@ -1,9 +1,8 @@
 //! Processes, lines and events for tests.
 
-use velos_core::app::AppSpec;
-use velos_core::instance::{Exit, Goal, InstanceId, Phase, SpawnFailure, SpawnStage};
-use velos_core::name::AppName;
-use velos_core::protocol::{HelloReply, InstanceInfo, InstanceSummary};
+use velos_core::instance::{Exit, InstanceId, Token};
+use velos_core::protocol::{InstanceInfo, InstanceSummary};
+use velos_core::run::{Run, Used};
 use velos_log_engine::Stream;
 use velos_log_engine::level::classify;
 use velos_log_engine::query::{Reader, Window};
@@ -13,106 +12,33 @@ use crate::Clock;
 use crate::digest::Digest;
 use crate::logs::LogLine;
 use crate::model::{Look, Model};
-use crate::msg::{EventLine, Host, Msg};
+use crate::msg::{EventLine, Host, Msg, RunLine};
 use crate::update::update;
 
-/// 2026-03-01 10:05:03 UTC.
-pub(crate) const NOW_MS: i64 = 1_772_359_503_000;
-
-fn online(id: u32, name: &str, slot: u32) -> InstanceSummary {
-    InstanceSummary {
-        id: InstanceId(id),
-        name: name.into(),
-        namespace: "default".into(),
-        slot,
-        phase: Phase::Online,
-        goal: Goal::Up,
-        pid: Some(12_345),
-        uptime_ms: Some(7_500_000),
-        restarts: 2,
-        cpu_centipercent: Some(210),
-        rss_bytes: Some(47_290_778),
-        user: "alice".into(),
-        mode: velos_core::app::ExecMode::Fork,
-        watching: false,
-        declared_in: None,
-        declared_ms: None,
-        script: "/srv/api/server.js".into(),
-        exit: None,
-        spawn_failure: None,
-        next_try_ms: None,
-        waits_for: None,
-        healthy: None,
-        dropped_lines: 0,
-        log_errno: None,
-        out_log: "/logs/x-out.log".into(),
-        err_log: "/logs/x-error.log".into(),
-    }
-}
-
-fn without_process(one: InstanceSummary, phase: Phase) -> InstanceSummary {
-    InstanceSummary { phase, pid: None, uptime_ms: None, cpu_centipercent: None, rss_bytes: None, ..one }
-}
+pub(crate) use velos_testkit::sample::{NOW_MS, hello};
 
 /// One of each state that looks different.
 pub(crate) fn instances() -> Vec<InstanceSummary> {
-    vec![
-        online(0, "api", 0),
-        InstanceSummary {
-            uptime_ms: Some(999),
-            rss_bytes: Some(812),
-            healthy: Some(true),
-            ..online(1, "api", 1)
-        },
-        InstanceSummary {
-            goal: Goal::Down,
-            namespace: "jobs".into(),
-            ..without_process(online(2, "日本語", 0), Phase::Stopped)
-        },
-        InstanceSummary {
-            exit: Some(Exit::Code(1)),
-            restarts: 9,
-            next_try_ms: Some(NOW_MS + 400),
-            ..without_process(online(3, "worker", 0), Phase::Backoff)
-        },
-        InstanceSummary {
-            spawn_failure: Some(SpawnFailure { stage: SpawnStage::Exec, errno: 2 }),
-            ..without_process(online(4, "broken", 0), Phase::Errored)
-        },
-        InstanceSummary { dropped_lines: 12, cpu_centipercent: Some(9_870), ..online(5, "chatty", 0) },
-    ]
-}
-
-/// What a daemon says of itself.
-pub(crate) fn hello() -> HelloReply {
-    HelloReply {
-        version: 1,
-        product: "0.1.0".into(),
-        core_abi: 1,
-        pid: 100,
-        guardian_pid: 99,
-        uptime_ms: 7_500_000,
-        rss_bytes: 1_249_280,
-        executable: "/usr/bin/velos".into(),
+    let mut all = velos_testkit::sample::instances();
+    for one in &mut all {
+        (one.out_log, one.err_log) = ("/logs/x-out.log".into(), "/logs/x-error.log".into());
+        one.watching = false;
+        match one.id.0 {
+            1 => one.healthy = Some(true),
+            3 => (one.name, one.restarts) = ("worker".to_owned(), 9),
+            5 => (one.cpu_centipercent, one.log_errno) = (Some(9_870), None),
+            _ => {}
+        }
     }
+    all
 }
 
 /// The whole of an instance, with a secret that was hidden.
 pub(crate) fn info(id: u32) -> InstanceInfo {
-    let variable = |(key, value): (&str, &str)| (key.into(), value.into());
-    let spec = AppSpec {
-        script: "/srv/api/server.js".into(),
-        interpreter: Some("node".into()),
-        argv: ["/usr/bin/node", "/srv/api/server.js", "--port", "3000"].map(Into::into).to_vec(),
-        args: ["--port", "3000"].map(Into::into).to_vec(),
-        cwd: "/srv/api".into(),
-        env: [("HOME", "/home/alice"), ("API_TOKEN", "***"), ("PORT", "3000")].map(variable).into(),
-        env_declared: ["API_TOKEN", "PORT"].map(Into::into).to_vec(),
-        ..AppSpec::new(AppName::new("api").unwrap(), "/usr/bin/node")
-    };
-    let summary = instances().swap_remove(id as usize);
+    let mut spec = velos_testkit::sample::spec();
+    spec.env.insert("API_TOKEN".into(), "***".into());
     InstanceInfo {
-        summary,
+        summary: instances().swap_remove(id as usize),
         spec,
         created_ms: NOW_MS - 86_400_000,
         unstable: 0,
@@ -122,6 +48,28 @@ pub(crate) fn info(id: u32) -> InstanceInfo {
         input: "/home/me/.velos/run/api-0.in".into(),
         captured_bytes: 5_000_000,
     }
+}
+
+/// What a daemon tells of the processes of an instance.
+pub(crate) fn runs() -> Vec<RunLine> {
+    let run = |number, from_s: i64, ended: Option<(i64, Exit)>, because: Option<&str>| RunLine {
+        run: Run {
+            number,
+            token: Token(number),
+            pid: 4_000 + number as i32,
+            started_ms: NOW_MS - from_s * 1_000,
+            ended_ms: ended.map(|(to_s, _)| NOW_MS - to_s * 1_000),
+            exit: ended.map(|(_, exit)| exit),
+            ended_by: None,
+            used: ended.map(|_| Used { cpu_us: 1_230_000, peak_rss_bytes: 45 << 20 }),
+        },
+        because: because.map(str::to_owned),
+    };
+    vec![
+        run(3, 90, Some((89, Exit::Code(3))), None),
+        run(4, 80, Some((20, Exit::Signal(15))), Some("restart asked by cli uid=0 pid=7")),
+        run(5, 20, None, None),
+    ]
 }
 
 /// A log with all levels.

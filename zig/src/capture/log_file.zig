@@ -136,7 +136,14 @@ pub const LogFile = struct {
             const len: usize = @intCast(n);
             if (record == null) {
                 var stepped = false;
-                record = .{ .offset = offset, .time_us = clock.stamp(&stepped), .len = 0, .lines = 0, .stream = 0, .flags = index.flag.recovered };
+                record = .{
+                    .offset = offset,
+                    .time_us = clock.stamp(&stepped),
+                    .len = 0,
+                    .lines = 0,
+                    .stream = 0,
+                    .flags = index.flag.recovered,
+                };
             }
             record.?.len += @intCast(len);
             record.?.lines += index.count_lines(buffer[0..len]);

@@ -15,6 +15,9 @@ const piece_bytes = 64 << 10;
 /// Batches under this that come at once mean a write per line: look less often.
 const small_batch = 32 << 10;
 const pace_ns = 700 * std.time.ns_per_us;
+/// A flood is looked at when about so much has come: little enough to be still in the cache of the processor.
+const paced_batch = 64 << 10;
+const pace_min_ns = 100 * std.time.ns_per_us;
 const hot_ns = 3 * std.time.ns_per_ms;
 const partial_first_ns = 2 * std.time.ns_per_ms;
 const partial_max_ns = 128 * std.time.ns_per_ms;
@@ -39,6 +42,9 @@ pub const Stream = struct {
     pause_ns: u64 = 0,
     partial_since_ns: u64 = 0,
     inside_line: bool = false,
+    /// When it was told to wait, and what has come since.
+    paced_at_ns: u64 = 0,
+    since_pace: u64 = 0,
     last_batch_ns: u64 = 0,
     grown: bool = false,
     started: std.atomic.Value(bool) = .init(false),
@@ -172,8 +178,16 @@ pub const Stream = struct {
     }
 
     /// The same for lines that are stored in another form. The journal knows only what is stored as it came, so a
-    /// daemon that is killed at the wrong instant may store one batch of these twice.
-    fn move_made(stream: *Stream, writer: anytype, log: *LogFile, form: *const Form, bytes: []const u8, now_ns: u64) i32 {
+    /// daemon that is killed at the wrong instant may store one batch of these twice. Not inlined: its buffer would be
+    /// touched for every batch, also of those that need none.
+    noinline fn move_made(
+        stream: *Stream,
+        writer: anytype,
+        log: *LogFile,
+        form: *const Form,
+        bytes: []const u8,
+        now_ns: u64,
+    ) i32 {
         var out: [made_bytes]u8 = undefined;
         const made = form.render(&out, bytes, stream.inside_line, stream.kind == 2, sys.wall_us());
         var flags: u8 = 0;
@@ -189,7 +203,8 @@ pub const Stream = struct {
         const before = log.rotated;
         const written = log.append(out[0..made.len], stream.kind, flags, now_ns, &writer.clock);
         writer.mark_idle();
-        const consumed = if (written.len == made.len) made.consumed else end_of_lines(bytes, index.count_lines(out[0..written.len]));
+        const stored = index.count_lines(out[0..written.len]);
+        const consumed = if (written.len == made.len) made.consumed else end_of_lines(bytes, stored);
         stream.take_out(writer, consumed);
         if (consumed > 0) {
             stream.copy_to_both(writer, out[0..written.len], flags, now_ns);
@@ -231,8 +246,13 @@ pub const Stream = struct {
             stream.grown = true;
             sys.grow_pipe(stream.fifo, grown_pipe);
         }
+        stream.since_pace += take;
         if (!hot or take >= small_batch) return false;
-        stream.look_at_ns = now_ns + pace_ns;
+        const elapsed_ns = now_ns -| stream.paced_at_ns;
+        const wanted_ns = elapsed_ns * paced_batch / stream.since_pace;
+        stream.look_at_ns = now_ns + std.math.clamp(wanted_ns, pace_min_ns, pace_ns);
+        stream.paced_at_ns = now_ns;
+        stream.since_pace = 0;
         return true;
     }
 

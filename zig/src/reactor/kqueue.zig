@@ -113,7 +113,8 @@ pub const Kqueue = struct {
 
     /// The one thread-safe, signal-safe call.
     pub fn wake(self: *const Kqueue) i32 {
-        return self.change(wake_ident, c.EVFILT.USER, 0, c.NOTE.TRIGGER, @bitCast(Source{ .kind = .wake, .generation = 0, .index = 0 }));
+        const source: Source = .{ .kind = .wake, .generation = 0, .index = 0 };
+        return self.change(wake_ident, c.EVFILT.USER, 0, c.NOTE.TRIGGER, @bitCast(source));
     }
 
     fn errno() i32 {

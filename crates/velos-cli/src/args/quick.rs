@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Command, FromArgMatches};
 
-use super::{Arguments, Globals, List, Logs, OptionalTargets, Restart, Start, Targets};
+use super::{Arguments, Daemon, Globals, List, Logs, OptionalTargets, Restart, Start, Targets};
 
 impl Arguments {
     /// The words of the command line, if the second is one of those commands and all of them are right.
@@ -40,6 +40,8 @@ fn known(word: &str) -> Option<(&'static str, Augment)> {
         "pid" => ("pid", OptionalTargets::augment_args),
         "ping" => ("ping", |command| command),
         "jlist" => ("jlist", |command| command),
+        // What a first command starts.
+        "daemon" => ("daemon", Daemon::augment_args),
         _ => return None,
     };
     Some(found)
@@ -63,6 +65,7 @@ mod tests {
             "logs api -n 3 --err -f",
             "ping",
             "delete all",
+            "daemon --background",
         ];
         for line in lines {
             let words: Vec<OsString> =

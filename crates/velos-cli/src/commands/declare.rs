@@ -97,9 +97,21 @@ pub(crate) fn declare(
     argv.extend(args.iter().cloned());
     let settings = super::settings::app(&shared.cwd)?;
     let mut env = environment(shared, resolved.interpreter.as_deref());
+    let mut env_origin = BTreeMap::new();
     for (key, value) in settings.variables {
-        env.entry(key.into()).or_insert_with(|| value.into());
+        let key = RawString::from(key);
+        if !env.contains_key(&key) {
+            env_origin.insert(key.clone(), "your defaults".to_owned());
+            env.insert(key, value.into());
+        }
     }
+    let mut env_declared: Vec<RawString> = env_origin.keys().cloned().collect();
+    for (key, _) in &shared.declared {
+        env_origin.remove(key);
+        env_declared.push(key.clone());
+    }
+    env_declared.sort();
+    env_declared.dedup();
     let mut app = AppSpec {
         name,
         namespace: start.namespace.clone(),
@@ -111,7 +123,8 @@ pub(crate) fn declare(
         argv,
         args,
         cwd: shared.cwd.clone().into(),
-        env_declared: shared.declared.iter().map(|(key, _)| key.clone()).collect(),
+        env_declared,
+        env_origin,
         instances: shared.instances,
         declared_in: None,
         ..settings.spec

@@ -22,7 +22,10 @@ pub(crate) fn run(context: &super::Context, env: &Env) -> super::Result {
         .map(|one| {
             let text = format!("{}={}", one.name, one.value);
             let shown = velos_log_engine::neutralise(text.as_bytes(), false);
-            format!("{shown}  ({})\n", one.from)
+            match &one.origin {
+                Some(origin) => format!("{shown}  (declared: {origin})\n"),
+                None => format!("{shown}  ({})\n", one.from),
+            }
         })
         .collect();
     context.say(&lines)?;
@@ -35,6 +38,9 @@ struct Variable {
     name: String,
     value: String,
     from: &'static str,
+    /// Where it was declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
 }
 
 /// Declared ones first, each group by name.
@@ -46,8 +52,9 @@ fn variables(spec: &AppSpec, show_secrets: bool) -> Vec<Variable> {
             let name = key.to_text();
             let is_hidden = !show_secrets && super::info::looks_secret(&name);
             let value = if is_hidden { "***".to_owned() } else { RawString::to_text(value) };
-            let from = if spec.env_declared.contains(key) { "declared" } else { "inherited" };
-            Variable { name, value, from }
+            let is_declared = spec.env_declared.contains(key);
+            let origin = is_declared.then(|| super::info::origin(spec, key));
+            Variable { name, value, from: if is_declared { "declared" } else { "inherited" }, origin }
         })
         .collect();
     all.sort_by(|a, b| (a.from, &a.name).cmp(&(b.from, &b.name)));

@@ -182,6 +182,9 @@ pub(crate) fn prepare(
     Ok(prepared)
 }
 
+/// Where `-e` stands.
+pub(crate) const COMMAND_LINE: &str = "the command line";
+
 /// When a file was last changed, milliseconds since 1970.
 pub(crate) fn last_change_ms(file: &Path) -> Option<i64> {
     let changed = std::fs::metadata(file).and_then(|meta| meta.modified()).ok()?;
@@ -208,6 +211,8 @@ fn complete(
     declared.extend(more.iter().cloned());
     spec.env = caller.iter().filter(|(key, _)| !spec.filter_env.drops(&key.to_text())).map(pair).collect();
     spec.env.extend(declared.iter().cloned());
+    let given = more.iter().map(|(key, _)| (key.clone(), COMMAND_LINE.to_owned()));
+    spec.env_origin.extend(given);
     spec.env_declared = declared.into_iter().map(|(key, _)| key).collect();
     spec.env_declared.sort();
     spec.env_declared.dedup();

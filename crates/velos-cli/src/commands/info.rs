@@ -1,5 +1,6 @@
 //! `velos info`
 
+use velos_core::app::AppSpec;
 use velos_core::instance::{Exit, Phase};
 use velos_core::protocol::{InfoReply, InstanceInfo, Targets as Params, method};
 use velos_core::raw_string::RawString;
@@ -91,9 +92,9 @@ fn describe(info: &InstanceInfo, words: &[String]) -> String {
     if one.dropped_lines > 0 {
         rows.push(("lines lost", one.dropped_lines.to_string()));
     }
-    let from = spec.declared_in.as_ref().map_or("the command line".to_owned(), RawString::to_text);
     for key in &spec.env_declared {
         let value = spec.env.get(key).map(RawString::to_text).unwrap_or_default();
+        let from = origin(spec, key);
         rows.push(("env", format!("{}={value}  (from {from})", key.to_text())));
     }
     let inherited = spec.env.len().saturating_sub(spec.env_declared.len());
@@ -105,6 +106,19 @@ fn describe(info: &InstanceInfo, words: &[String]) -> String {
         format!("{key:<16}{}\n", velos_log_engine::neutralise(value.as_bytes(), false))
     };
     rows.into_iter().map(line).collect()
+}
+
+/// Where a declared variable came from, in words.
+pub(crate) fn origin(spec: &AppSpec, key: &RawString) -> String {
+    let file = || spec.declared_in.as_ref().map(RawString::to_text);
+    match (spec.env_origin.get(key), file()) {
+        // What stands in the file beside `env`.
+        (Some(words), Some(file)) if words == "port" || words.starts_with("env_") => {
+            format!("{words} in {file}")
+        }
+        (Some(words), _) => words.clone(),
+        (None, file) => file.unwrap_or_else(|| super::from_file::COMMAND_LINE.to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use velos_core::error::ErrorReply;
 use velos_mcp::install::{Client, Entry};
 use velos_mcp::{Host, Http, Listening, NewApp, Options, Selection};
 
-use super::declare;
+use super::{declare, settings};
 use crate::args::{Arguments, Command, McpClient, McpServer, McpTools, Start};
 
 pub(crate) fn run(context: &super::Context, wanted: &McpServer) -> super::Result {
@@ -115,6 +115,19 @@ impl Host for CommandLine {
             );
         }
         declare::declare(&start, &shared, target).map(|(spec, _)| spec)
+    }
+
+    fn defaults(&self) -> Result<Option<String>, ErrorReply> {
+        settings::text()
+    }
+
+    fn set_default(
+        &self,
+        key: &str,
+        value: Option<&str>,
+        dry_run: bool,
+    ) -> Result<Option<String>, ErrorReply> {
+        settings::write(key, value, dry_run).map(|(_, before)| before)
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn run(context: &super::Context) -> super::Result {
         return Err(super::usage("velos monit is for people; it prints no JSON")
             .hint("use `velos list --machine`, or `velos events --follow --machine`"));
     }
-    let words = Words { sentence, is_secret: super::info::looks_secret };
+    let words = Words { sentence, reason: super::events::reason, is_secret: super::info::looks_secret };
     let look = Look { colour: context.colour, unicode: shows_unicode() };
     match velos_tui::run(&Home::from_environment()?, look, words)? {
         Ending::Quit => Ok(0),

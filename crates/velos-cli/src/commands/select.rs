@@ -65,6 +65,7 @@ pub(crate) fn change(
         }
         for (key, value) in &declared {
             spec.env.insert(key.clone(), value.clone());
+            spec.env_origin.insert(key.clone(), super::from_file::COMMAND_LINE.to_owned());
             if !spec.env_declared.contains(key) {
                 spec.env_declared.push(key.clone());
             }

@@ -61,13 +61,44 @@ pub(crate) fn get(context: &super::Context, key: Option<&str>) -> super::Result 
     Ok(0)
 }
 
-/// `velos config set` and `unset`: written only when the result is a configuration.
+/// `velos config set` and `unset`.
 pub(crate) fn set(context: &super::Context, key: &str, value: Option<&str>) -> super::Result {
+    let (file, before) = write(key, value, false)?;
+    if value.is_none() && before.is_none() {
+        return Err(super::failed(format!("{key} is not set")).hint("see `velos config get`"));
+    }
+    let done = match value {
+        Some(value) => format!("[OK] {key} = {value}, for what is started from now on\n"),
+        None => format!("[OK] {key} is not set any more\n"),
+    };
+    if context.machine {
+        crate::output::print_json(
+            &serde_json::json!({ "key": key, "value": value, "file": RawString::from(file) }),
+        )?;
+    } else {
+        context.say(&done)?;
+    }
+    Ok(0)
+}
+
+/// All of them as TOML.
+pub(crate) fn text() -> Result<Option<String>, ErrorReply> {
+    let (_, text) = read()?;
+    velos_config::value_at(&text, "defaults").map_err(|error| super::failed(error.to_string()))
+}
+
+/// Set or take out one key, only when the result is a configuration. Gives the file and what the key was before.
+pub(crate) fn write(
+    key: &str,
+    value: Option<&str>,
+    dry_run: bool,
+) -> Result<(PathBuf, Option<String>), ErrorReply> {
     let (file, text) = read()?;
     let failed = |error: velos_config::EditError| super::usage(format!("cannot set {key}: {error}"));
     let path = path_of(key);
-    if value.is_none() && velos_config::value_at(&text, &path).map_err(failed)?.is_none() {
-        return Err(super::failed(format!("{key} is not set")).hint("see `velos config get`"));
+    let before = velos_config::value_at(&text, &path).map_err(failed)?;
+    if value.is_none() && before.is_none() {
+        return Ok((file, None));
     }
     let changed = velos_config::edit(&text, &path, value).map_err(failed)?;
     let fresh = file.with_extension("new.toml");
@@ -83,19 +114,11 @@ pub(crate) fn set(context: &super::Context, key: &str, value: Option<&str>) -> s
         let reason = error.message.replace(&*fresh.to_string_lossy(), &file.to_string_lossy());
         return Err(super::usage(format!("cannot set {key}: {reason}")).hint("docs/config.md lists all keys"));
     }
-    std::fs::rename(&fresh, &file).map_err(cannot)?;
-    let done = match value {
-        Some(value) => format!("[OK] {key} = {value}, for what is started from now on\n"),
-        None => format!("[OK] {key} is not set any more\n"),
-    };
-    if context.machine {
-        crate::output::print_json(
-            &serde_json::json!({ "key": key, "value": value, "file": RawString::from(file) }),
-        )?;
-    } else {
-        context.say(&done)?;
+    match dry_run {
+        true => std::fs::remove_file(&fresh).map_err(cannot)?,
+        false => std::fs::rename(&fresh, &file).map_err(cannot)?,
     }
-    Ok(0)
+    Ok((file, before))
 }
 
 fn path_of(key: &str) -> String {

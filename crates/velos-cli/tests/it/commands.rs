@@ -68,9 +68,25 @@ fn env_tells_where_a_variable_comes_from_and_masks_secrets() {
     let env = env();
     env.start("api", &["-e", "API_TOKEN=hunter2", "-e", "TEXT=a=b"], &["sleep"]);
     let shown = env.run(&["env", "api"]).ok().stdout;
-    assert!(shown.contains("API_TOKEN=***  (declared)") && shown.contains("TEXT=a=b  (declared)"), "{shown}");
+    let declared = "(declared: the command line)";
+    assert!(shown.contains(&format!("API_TOKEN=***  {declared}\nTEXT=a=b  {declared}\n")), "{shown}");
     assert!(shown.contains("PATH=") && shown.contains("(inherited)") && !shown.contains("hunter2"));
     assert!(env.run(&["env", "api", "--show-secrets"]).ok().stdout.contains("API_TOKEN=hunter2"));
+    let dotenv = env.file(".env", "FROM_FILE=1\nOVER=1\n", 0o600);
+    let text = "[apps.web]\ncommand = \"exec sleep 1000\"\nenv_file = \".env\"\nport = 8123\nenv = { OVER = \"2\" }\nenv_prod = { MODE = \"fast\" }\n";
+    let file = env.file("velos.toml", text, 0o600);
+    env.run(&["start", "velos.toml", "--env", "prod", "-e", "GIVEN=1"]).ok();
+    let info = env.run(&["info", "web"]).ok().stdout;
+    let (dotenv, file) = (dotenv.display(), file.display());
+    for line in [
+        format!("FROM_FILE=1  (from {dotenv})"),
+        format!("OVER=2  (from {file})"),
+        format!("MODE=fast  (from env_prod in {file})"),
+        format!("PORT=8123  (from port in {file})"),
+        "GIVEN=1  (from the command line)".to_owned(),
+    ] {
+        assert!(info.contains(&line), "{line} is not in\n{info}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod http;
 mod resources;
 mod safety;
 mod story;
+mod tasks;
 mod tools;
 mod waiting;
 

@@ -56,7 +56,11 @@ fn processes_and_logs_are_seen_and_acted_on() {
     tmux.wait(&[&format!("talk restarted (PID {})", after.pid.unwrap())]);
     tmux.keys(&["6"]);
     tmux.wait(&["talk: online -> stopping: restart asked by tui"]);
-    tmux.keys(&["1", "j", "s"]);
+    tmux.keys(&["7"]);
+    tmux.wait(&["signal SIGTERM; cpu ", "restart asked", "it runs"]);
+    tmux.keys(&["1", ":", "o", "t", "h"]);
+    tmux.wait(&["go to other", "restart other"]);
+    tmux.keys(&["Enter", "s"]);
     env.wait_instance("other", "is stopped", |one| one.phase == Phase::Stopped);
     tmux.wait(&["other stopped", "1 online ○1"]);
     tmux.keys(&["S"]);

@@ -21,7 +21,7 @@ fn here(name: &str) -> PathBuf {
 #[test]
 fn a_client_in_another_language() {
     let Some((python, packages)) = python() else {
-        return skipped("no python3, or no msgpack in .tools/python (`make setup` installs it)");
+        return skipped("no python3, or no msgpack in .tools/python (`make test-tools` installs it)");
     };
     let env = env();
     env.run(&["ping"]).ok();
@@ -34,7 +34,7 @@ fn a_client_in_another_language() {
 #[test]
 fn the_example_on_the_page() {
     let Some((python, packages)) = python() else {
-        return skipped("no python3, or no msgpack in .tools/python (`make setup` installs it)");
+        return skipped("no python3, or no msgpack in .tools/python (`make test-tools` installs it)");
     };
     let page = std::fs::read_to_string(here("../../docs/protocol.md")).expect("docs/protocol.md");
     let (_, rest) = page.split_once("```python\n").expect("an example");

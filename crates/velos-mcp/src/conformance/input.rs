@@ -31,7 +31,7 @@ fn opened(state: Option<&String>) -> Result<String, ErrorData> {
     open.ok_or_else(|| ErrorData::invalid_params("requestState was changed", None))
 }
 
-fn elicitation(message: &str, field: &str, kind: &str) -> Value {
+pub(super) fn elicitation(message: &str, field: &str, kind: &str) -> Value {
     let schema = json!({ "type": "object", "properties": { field: { "type": kind } }, "required": [field] });
     json!({ "method": "elicitation/create", "params": { "mode": "form", "message": message, "requestedSchema": schema } })
 }
@@ -55,7 +55,7 @@ fn says(text: impl Into<String>) -> Result<CallToolResponse, ErrorData> {
 }
 
 /// The field of an accepted form.
-fn given(responses: Option<&InputResponses>, key: &str, field: &str) -> Option<Value> {
+pub(super) fn given(responses: Option<&InputResponses>, key: &str, field: &str) -> Option<Value> {
     let answer = responses?.get(key)?;
     let content = answer.get("content").or_else(|| answer.get("result")?.get("content"))?;
     content.get(field).cloned()
@@ -137,6 +137,11 @@ pub(super) fn call(
         },
     };
     asked.map(CallToolResponse::InputRequired)
+}
+
+/// What a tool asks before it becomes a task.
+pub(super) fn ask_name() -> Result<InputRequiredResult, ErrorData> {
+    ask(json!({ "user_name": elicitation("What is your name?", "name", "string") }), None)
 }
 
 pub(super) fn prompt(request: &GetPromptRequestParams) -> Result<GetPromptResponse, ErrorData> {

@@ -45,7 +45,9 @@ pub(super) fn tools() -> Vec<Tool> {
         |name: &str, schema: Value| json!({ "name": name, "description": "Fixture", "inputSchema": schema });
     let empty = || json!({ "type": "object", "properties": {} });
     let one = |name: &str| json!({ "type": "object", "properties": { name: { "type": "string" } }, "required": [name] });
-    let mut tools: Vec<Value> = plain.into_iter().map(|name| tool(name, empty())).collect();
+    let plain = plain.into_iter().chain(super::jobs::NAMES);
+    let mut tools: Vec<Value> = plain.map(|name| tool(name, empty())).collect();
+    tools.push(tool("greet", one("name")));
     tools.push(tool("test_sampling", one("prompt")));
     tools.push(tool("test_elicitation", one("message")));
     let region = json!({ "type": "string", "x-mcp-header": "Region" });

@@ -209,7 +209,7 @@ mod tests {
     fn source(folder: &std::path::Path) -> Vec<Source> {
         let log = |name: &str, stream| Log { path: folder.join(name), stream };
         let logs = vec![log("x-out.log", Stream::Out), log("x-error.log", Stream::Err)];
-        vec![Source { name: "x".into(), id: 4, logs, started_us: None }]
+        vec![Source { name: "x".into(), app: "x".into(), id: 4, logs, started_us: None }]
     }
 
     fn texts(rows: &[Row]) -> Vec<&str> {

@@ -14,6 +14,8 @@ const UNSURE_US: u64 = 20_000;
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) name: String,
+    /// The name of the app.
+    pub(crate) app: String,
     pub(crate) id: u32,
     pub(crate) logs: Vec<Log>,
     /// Its process runs since then, microseconds since 1970.
@@ -36,7 +38,8 @@ pub(crate) fn sources(instances: &[InstanceSummary]) -> Vec<Source> {
             continue;
         }
         let started_us = one.uptime_ms.map(|up| started(up, &logs));
-        sources.push(Source { name: crate::toolbox::shown_name(one), id: one.id.0, logs, started_us });
+        let name = crate::toolbox::shown_name(one);
+        sources.push(Source { name, app: one.name.clone(), id: one.id.0, logs, started_us });
     }
     sources
 }

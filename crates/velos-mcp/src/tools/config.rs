@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use velos_config::AmendError;
 use velos_core::app::AppSpec;
 use velos_core::error::{ErrorCode, ErrorReply};
 use velos_core::protocol::{InfoReply, InstanceSummary, Outcomes, Update, method};
@@ -9,14 +10,37 @@ use velos_core::selector;
 use velos_core::units::short_bytes;
 
 use super::change::ids;
-use super::config_keys::{KEYS, find, set_variable};
-use super::{Format, Formatted, usage};
+use super::{Format, Formatted, defaults, usage, variables};
 use crate::clean::{Cleaner, capped};
 use crate::clock;
 use crate::reply::{Outcome, Reply};
 use crate::toolbox::Call;
 
 const MASKED: &str = "***";
+/// Told of every app; the others only where they differ from the standard.
+const COMMON: &[&str] = &[
+    "namespace",
+    "cwd",
+    "instances",
+    "autostart",
+    "autorestart",
+    "max_restarts",
+    "min_uptime",
+    "restart_delay",
+    "exp_backoff_restart_delay",
+    "backoff_max",
+    "stop_exit_codes",
+    "max_memory_restart",
+    "cron_restart",
+    "kill_signal",
+    "kill_timeout",
+    "treekill",
+    "wait_ready",
+    "listen_timeout",
+    "watch.enabled",
+    "logs.max_size",
+    "logs.keep",
+];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +62,14 @@ pub(super) fn get(arguments: &Get, call: &Call<'_>) -> Outcome {
         None => of_daemon(call)?,
         Some(name) => {
             let (app, _) = app(name, call)?;
-            of_app(&app, &mut Cleaner::new(call.toolbox.salt))
+            let mut cleaner = Cleaner::new(call.toolbox.salt);
+            let mut config = of_app(&app, &mut cleaner);
+            if let Some(key) = arguments.key.as_ref().filter(|key| !config.contains_key(*key)) {
+                let value = velos_config::shown(&app, key)
+                    .map_err(|error| refusal(error, &app, ["env.NAME"].into_iter()))?;
+                config.insert(key.clone(), cleaned(value, &mut cleaner));
+            }
+            config
         }
     };
     if let Some(key) = &arguments.key {
@@ -66,6 +97,7 @@ fn of_daemon(call: &Call<'_>) -> Result<Map<String, Value>, ErrorReply> {
         "memory": short_bytes(hello.rss_bytes),
         "executable": hello.executable.to_text(),
         "protocol": hello.version,
+        "defaults": defaults::shown(call)?,
         "read_only": call.toolbox.options.read_only,
         "allow": call.toolbox.allow.shown(),
     });
@@ -82,20 +114,12 @@ fn of_app(app: &AppSpec, cleaner: &mut Cleaner) -> Map<String, Value> {
         "command".to_owned(),
         json!(capped(&cleaner.text(&super::process::command(app).to_text()), 500)),
     );
-    for key in KEYS {
-        let value = match (key.get)(app) {
-            Value::String(text) => json!(capped(&cleaner.text(&text), 500)),
-            other => other,
-        };
-        config.insert(key.name.to_owned(), value);
-    }
-    if let Some(health) = &app.health {
-        let text = serde_json::to_string(&health.probe).unwrap_or_default();
-        config.insert("health".to_owned(), json!(cleaner.text(&text)));
-    }
-    if !app.depends_on.is_empty() {
-        let text = serde_json::to_value(&app.depends_on).unwrap_or_default();
-        config.insert("depends_on".to_owned(), text);
+    let plain = AppSpec::new(app.name.clone(), "");
+    for (key, value) in velos_config::all_shown(app) {
+        let is_standard = || velos_config::shown(&plain, key).is_ok_and(|standard| standard == value);
+        if COMMON.contains(&key) || !is_standard() {
+            config.insert(key.to_owned(), cleaned(value, cleaner));
+        }
     }
     for name in &app.env_declared {
         config.insert(format!("env.{}", crate::clean::plain(&name.to_text())), json!(MASKED));
@@ -104,6 +128,18 @@ fn of_app(app: &AppSpec, cleaner: &mut Cleaner) -> Map<String, Value> {
         config.insert("declared_in".to_owned(), json!(cleaner.text(&file.to_text())));
     }
     config
+}
+
+/// Without what looks like a secret.
+fn cleaned(value: Value, cleaner: &mut Cleaner) -> Value {
+    match value {
+        Value::String(text) => json!(capped(&cleaner.text(&text), 500)),
+        Value::Array(values) => values.into_iter().map(|value| cleaned(value, cleaner)).collect(),
+        Value::Object(map) => {
+            map.into_iter().map(|(key, value)| (crate::clean::plain(&key), cleaned(value, cleaner))).collect()
+        }
+        other => other,
+    }
 }
 
 /// The declaration of one app and its instances.
@@ -129,7 +165,7 @@ fn app(name: &str, call: &Call<'_>) -> Result<(AppSpec, Vec<InstanceSummary>), E
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Set {
-    name: String,
+    name: Option<String>,
     changes: Map<String, Value>,
     #[serde(default)]
     restart: bool,
@@ -143,12 +179,14 @@ pub(super) fn set(arguments: &Set, call: &Call<'_>) -> Outcome {
     if arguments.changes.is_empty() {
         return Err(usage("changes: there are none").hint("example: {\"max_restarts\":5}").into());
     }
-    let (before, chosen) = app(&arguments.name, call)?;
-    let mut after = before.clone();
-    for (name, value) in &arguments.changes {
-        change(&mut after, name, value)?;
-    }
-    after.check().map_err(|error| usage(format!("changes: {error}")))?;
+    let Some(name) = &arguments.name else {
+        if arguments.restart {
+            return Err(usage("restart: defaults change no app that is there").hint("name the app").into());
+        }
+        return defaults::set(&arguments.changes, arguments.dry_run, call);
+    };
+    let (before, chosen) = app(name, call)?;
+    let after = changed(&before, &arguments.changes)?;
     let changes = velos_config::changes(&before, &after);
     let mut cleaner = Cleaner::new(call.toolbox.salt);
     let mut shown = |field: &str, value: &Option<String>| match value {
@@ -199,6 +237,10 @@ pub(super) fn set(arguments: &Set, call: &Call<'_>) -> Outcome {
             (false, true) => "changed; process_restart applies it\n",
             (false, false) => "changed; no restart is needed\n",
         });
+        if let Some(file) = &before.declared_in {
+            let file = cleaner.text(&file.to_text());
+            text.push_str(&format!("note: {file} does not say so; `velos apply` would take it back\n"));
+        }
     }
     let row = |(field, before, after, is_live): &(String, String, String, bool)| json!({ "key": field, "old": before, "new": after, "live": is_live });
     let data = json!({
@@ -210,14 +252,36 @@ pub(super) fn set(arguments: &Set, call: &Call<'_>) -> Outcome {
     Ok(Reply::new(text, data))
 }
 
-fn change(app: &mut AppSpec, name: &str, value: &Value) -> Result<(), ErrorReply> {
-    let wrong = |wrong: String| usage(format!("changes.{name}: {wrong}")).hint("null resets it");
-    if let Some(variable) = name.strip_prefix("env.") {
-        return set_variable(app, variable, value).map_err(wrong);
+fn changed(app: &AppSpec, changes: &Map<String, Value>) -> Result<AppSpec, ErrorReply> {
+    let (env, keys): (Vec<_>, Vec<_>) = changes.iter().partition(|(name, _)| name.starts_with("env."));
+    let keys = keys.into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let mut after =
+        velos_config::amend(app, &keys).map_err(|error| refusal(error, app, ["env.NAME"].into_iter()))?;
+    for (name, value) in env {
+        let variable = name.strip_prefix("env.").unwrap_or(name);
+        variables::set(&mut after, variable, value)
+            .map_err(|wrong| usage(format!("changes.{name}: {wrong}")).hint("null removes it"))?;
     }
-    match find(name) {
-        Some(key) => (key.set)(app, value).map_err(wrong),
-        None => Err(unknown(name, KEYS.iter().map(|key| key.name).chain(["env.NAME"]))),
+    Ok(after)
+}
+
+/// What was wrong with a key, and what to do.
+fn refusal<'a>(error: AmendError, app: &AppSpec, more: impl Iterator<Item = &'a str> + Clone) -> ErrorReply {
+    match error {
+        AmendError::Unknown { key, near } => match near {
+            Some(near) => usage(format!("there is no key {key:?}")).hint(format!("did you mean {near:?}?")),
+            None => unknown(&key, ["max_restarts", "kill_timeout", "health.http"].into_iter().chain(more)),
+        },
+        AmendError::Fixed { key, instead } => {
+            let error = usage(format!("changes.{key}: it cannot be changed while the app is there"));
+            error.hint(instead.replace("start it again", "process_start with replace=true,"))
+        }
+        AmendError::Wrong(wrong) => {
+            let first = wrong.split([' ', ':']).next().unwrap_or_default();
+            let is_key = velos_config::shown(&AppSpec::new(app.name.clone(), ""), first).is_ok();
+            let dot = if is_key { "." } else { ": " };
+            usage(format!("changes{dot}{wrong}")).hint("null resets a key")
+        }
     }
 }
 
@@ -225,6 +289,8 @@ fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Erro
     let near = known.clone().map(|known| (selector::distance(name, known), known)).min();
     let near = near.filter(|(distance, _)| *distance <= 1 + name.len() / 3);
     let meant = near.map_or(String::new(), |(_, known)| format!("did you mean {known:?}? "));
-    let all: Vec<&str> = known.collect();
-    usage(format!("there is no key {name:?}")).hint(format!("{meant}there are: {}", all.join(", ")))
+    let mut all: Vec<&str> = known.collect();
+    all.dedup();
+    usage(format!("there is no key {name:?}"))
+        .hint(format!("{meant}those of velos.toml can be set, such as {}", all.join(", ")))
 }

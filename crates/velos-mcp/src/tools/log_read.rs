@@ -8,7 +8,7 @@ use velos_log_engine::{Level, Stream};
 use super::{Format, Formatted};
 use crate::clock::{self, Moment};
 use crate::compact::{self, Keep};
-use crate::logs::{self, Cursor, Row, Selected, Source};
+use crate::logs::{self, Chosen, Cursor, Row, Selected, Source};
 use crate::reply::{Columns, Outcome, Reply};
 use crate::toolbox::{Call, unreadable};
 
@@ -59,8 +59,7 @@ impl Which {
 }
 
 pub(crate) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
-    let chosen = call.toolbox.chosen(arguments.name.as_deref())?;
-    let sources = logs::sources(&chosen);
+    let Chosen { sources, note } = logs::chosen(call.toolbox, arguments.name.as_deref())?;
     let wanted = Selected {
         since_us: since(arguments.since.as_deref(), &sources)?,
         level: arguments.level,
@@ -101,6 +100,7 @@ pub(crate) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
     if keep == Keep::Newest && left > 0 {
         text.push_str(&format!("{left} older lines left out; raise max_tokens or use log_search\n"));
     }
+    text.push_str(&note);
     let cursor = cursor.to_string();
     match (has_more, cursor.is_empty()) {
         (true, _) => text.push_str(&format!("there is more: cursor={cursor}\n")),

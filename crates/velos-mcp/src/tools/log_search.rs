@@ -15,7 +15,7 @@ use super::{Format, Formatted, pattern};
 use crate::clean::{Cleaner, LINE_CHARS_MAX, capped, fenced};
 use crate::clock;
 use crate::compact::message;
-use crate::logs::{self, Cursor, LogLine, Row, Selected, Source};
+use crate::logs::{self, Chosen, Cursor, LogLine, Row, Selected, Source};
 use crate::reply::{Outcome, Reply};
 use crate::tokens;
 use crate::toolbox::{Call, unreadable};
@@ -68,8 +68,7 @@ struct Search<'a> {
 
 pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
     let pattern = pattern("pattern", &arguments.pattern)?;
-    let chosen = call.toolbox.chosen(arguments.name.as_deref())?;
-    let sources = logs::sources(&chosen);
+    let Chosen { sources, note } = logs::chosen(call.toolbox, arguments.name.as_deref())?;
     let wanted = Selected {
         since_us: moment("since", arguments.since.as_deref(), &sources)?,
         until_us: moment("until", arguments.until.as_deref(), &sources)?,
@@ -88,7 +87,9 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
     };
     let from = arguments.cursor.as_deref().map(Cursor::parse).transpose()?;
     let found = search.all(&sources, from.as_ref(), call)?;
-    Ok(tell(&found, &sources, tokens(arguments.max_tokens)))
+    let mut reply = tell(&found, &sources, tokens(arguments.max_tokens));
+    reply.text.push_str(&note);
+    Ok(reply)
 }
 
 struct Found {

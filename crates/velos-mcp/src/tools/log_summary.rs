@@ -4,7 +4,6 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use velos_core::protocol::InstanceSummary;
 use velos_log_engine::Stream;
 use velos_log_engine::errors::ErrorGroup;
 use velos_log_engine::summary::{Pattern, Period, Summary, summarise};
@@ -14,7 +13,7 @@ use super::{Format, Formatted};
 use crate::clean::{Cleaner, capped, fenced};
 use crate::clock;
 use crate::compact::message;
-use crate::logs;
+use crate::logs::{self, Chosen, Source};
 use crate::reply::{Outcome, Reply};
 use crate::stack;
 use crate::tokens;
@@ -44,12 +43,11 @@ impl Formatted for Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
-    let chosen = call.toolbox.chosen(arguments.name.as_deref())?;
-    let from_us = since(arguments.since.as_deref(), &logs::sources(&chosen))?.unwrap_or(0);
+    let Chosen { sources, note } = logs::chosen(call.toolbox, arguments.name.as_deref())?;
+    let from_us = since(arguments.since.as_deref(), &sources)?.unwrap_or(0);
     let label = arguments.since.clone().unwrap_or_else(|| "all".to_owned());
     let mut summaries = Vec::new();
-    for (app, instances) in by_app(chosen) {
-        let sources = logs::sources(&instances);
+    for (app, sources) in by_app(sources) {
         let files: Vec<(&Path, Stream)> = sources
             .iter()
             .flat_map(|source| &source.logs)
@@ -70,6 +68,7 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
     if left_out > 0 {
         text.push_str(&format!("{left_out} more apps; give a name\n"));
     }
+    text.push_str(&note);
     let apps: Vec<Value> = summaries.iter().map(|one| data(one, &mut cleaner)).collect();
     let lines: u64 = summaries.iter().map(|one| one.lines).sum();
     let (errors, warnings) = summaries
@@ -78,12 +77,12 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
     Ok(Reply::new(text, json!({ "lines": lines, "errors": errors, "warnings": warnings, "apps": apps })))
 }
 
-fn by_app(instances: Vec<InstanceSummary>) -> Vec<(String, Vec<InstanceSummary>)> {
-    let mut apps: Vec<(String, Vec<InstanceSummary>)> = Vec::new();
-    for one in instances {
-        match apps.iter_mut().find(|(app, _)| *app == one.name) {
-            Some((_, instances)) => instances.push(one),
-            None => apps.push((one.name.clone(), vec![one])),
+fn by_app(sources: Vec<Source>) -> Vec<(String, Vec<Source>)> {
+    let mut apps: Vec<(String, Vec<Source>)> = Vec::new();
+    for one in sources {
+        match apps.iter_mut().find(|(app, _)| *app == one.app) {
+            Some((_, sources)) => sources.push(one),
+            None => apps.push((one.app.clone(), vec![one])),
         }
     }
     apps

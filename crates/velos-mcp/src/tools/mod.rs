@@ -2,7 +2,7 @@
 
 mod change;
 mod config;
-mod config_keys;
+mod defaults;
 mod diagnose;
 mod events;
 mod health_check;
@@ -12,7 +12,9 @@ mod log_search;
 mod log_summary;
 mod metrics;
 mod process;
+mod spread;
 mod start;
+mod variables;
 mod wait_for;
 
 use serde::Deserialize;

@@ -14,7 +14,7 @@ use velos_log_engine::Stream;
 use super::change::{ids, name_of};
 use super::{Formatted, pattern, usage};
 use crate::compact::{self, Keep};
-use crate::condition::{self, End, TIMEOUT_MS, TIMEOUT_MS_MAX, Until};
+use crate::condition::{self, End, Until};
 use crate::declare::NewApp;
 use crate::logs::{self, Selected};
 use crate::reply::{Outcome, Reply, Trouble};
@@ -73,7 +73,12 @@ struct Wait {
 }
 
 impl Wait {
-    fn new(log: Option<&str>, port: Option<u16>, timeout_ms: Option<u64>) -> Result<Self, ErrorReply> {
+    fn new(
+        log: Option<&str>,
+        port: Option<u16>,
+        timeout_ms: Option<u64>,
+        call: &Call<'_>,
+    ) -> Result<Self, ErrorReply> {
         let until = match (log, port) {
             (Some(_), Some(_)) => {
                 return Err(usage("wait_log and wait_port exclude each other").hint("give one of them"));
@@ -82,13 +87,12 @@ impl Wait {
             (None, Some(port)) => Until::Port(port),
             (None, None) => return Ok(Self { until: Until::NoCrash, timeout: SETTLE }),
         };
-        let timeout = Duration::from_millis(timeout_ms.unwrap_or(TIMEOUT_MS).min(TIMEOUT_MS_MAX));
-        Ok(Self { until, timeout })
+        Ok(Self { until, timeout: call.timeout(timeout_ms) })
     }
 }
 
 pub(super) fn start(arguments: &Start, call: &Call<'_>) -> Outcome {
-    let wait = Wait::new(arguments.wait_log.as_deref(), arguments.wait_port, arguments.timeout_ms)?;
+    let wait = Wait::new(arguments.wait_log.as_deref(), arguments.wait_port, arguments.timeout_ms, call)?;
     let Some(command) = &arguments.command else {
         return start_known(arguments, call, &wait);
     };
@@ -172,7 +176,7 @@ fn start_known(arguments: &Start, call: &Call<'_>, wait: &Wait) -> Outcome {
 }
 
 pub(super) fn restart(arguments: &Restart, call: &Call<'_>) -> Outcome {
-    let wait = Wait::new(arguments.wait_log.as_deref(), arguments.wait_port, arguments.timeout_ms)?;
+    let wait = Wait::new(arguments.wait_log.as_deref(), arguments.wait_port, arguments.timeout_ms, call)?;
     let chosen = call.toolbox.one_app(&arguments.name)?;
     let mut client = patient(call)?;
     let event = condition::newest_event(&mut client)?;

@@ -1,6 +1,6 @@
 //! `wait_for`: block until something is so.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Deserialize;
 use serde_json::json;
@@ -9,7 +9,7 @@ use velos_core::error::ErrorReply;
 use super::{Formatted, pattern, usage};
 use crate::clean::{LINE_CHARS_MAX, capped, fenced};
 use crate::clock;
-use crate::condition::{self, End, Start, TIMEOUT_MS, TIMEOUT_MS_MAX, Until};
+use crate::condition::{self, End, Start, Until};
 use crate::logs::{self, Cursor};
 use crate::reply::{Outcome, Reply};
 use crate::toolbox::Call;
@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
     if let Some(cursor) = &arguments.cursor {
         start.cursor = Cursor::parse(cursor)?;
     }
-    let timeout = Duration::from_millis(arguments.timeout_ms.unwrap_or(TIMEOUT_MS).min(TIMEOUT_MS_MAX));
+    let timeout = call.timeout(arguments.timeout_ms);
     let begin = Instant::now();
     let end = condition::wait(call, &ids, &until, &mut start, timeout)?;
     let took = clock::short(u64::try_from(begin.elapsed().as_millis()).unwrap_or(0));

@@ -9,6 +9,7 @@ mod digest;
 mod events;
 mod host;
 mod logs;
+mod runs;
 mod signals;
 mod terminal;
 
@@ -72,6 +73,7 @@ fn show(
         daemon: daemon::spawn(home, words, send),
         logs: logs::Reader::new(send),
         home: home.clone(),
+        words,
         send: send.clone(),
     };
     read_input(send);
@@ -115,6 +117,7 @@ struct World {
     daemon: Sender<daemon::Ask>,
     logs: logs::Reader,
     home: Home,
+    words: Words,
     send: Sender<Msg>,
 }
 
@@ -124,6 +127,7 @@ impl World {
             Effect::Act(verb, targets) => daemon::act(&self.home, &self.send, verb, targets),
             // The thread lives as long as we do.
             Effect::Info(id, target) => drop(self.daemon.send(daemon::Ask::Info((id, target)))),
+            Effect::Runs(id, target) => runs::ask(&self.home, self.words, &self.send, id, target),
             Effect::Follow(source) => self.logs.follow(source),
             Effect::Digest(source) => self.logs.digest(source),
             Effect::CaptureMouse(ours) => screen.capture_mouse(ours)?,

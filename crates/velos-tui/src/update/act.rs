@@ -45,16 +45,20 @@ pub(super) fn follow_if_moved(model: &mut Model) -> Vec<Effect> {
 fn contents(model: &mut Model) -> Vec<Effect> {
     match model.tab {
         Tab::Errors | Tab::Summary => super::digest(model),
-        Tab::Config | Tab::Env => info(model),
+        Tab::Config | Tab::Env | Tab::Runs => info(model),
         Tab::Logs | Tab::Events => Vec::new(),
     }
 }
 
-/// Ask for the declaration if it is shown.
+/// Ask for the declaration or the runs if they are shown.
 pub(super) fn info(model: &Model) -> Vec<Effect> {
-    let is_shown = matches!(model.tab, Tab::Config | Tab::Env);
-    let effect = |id| Effect::Info(id, model.table.target_of(id));
-    model.table.selected.filter(|_| is_shown).map(effect).into_iter().collect()
+    let Some(id) = model.table.selected else { return Vec::new() };
+    let target = model.table.target_of(id);
+    match model.tab {
+        Tab::Config | Tab::Env => vec![Effect::Info(id, target)],
+        Tab::Runs => vec![Effect::Runs(id, target)],
+        Tab::Logs | Tab::Errors | Tab::Summary | Tab::Events => Vec::new(),
+    }
 }
 
 /// Show another tab.
@@ -72,6 +76,15 @@ pub(super) fn toggle_tab(model: &mut Model, wanted: Tab) -> Vec<Effect> {
 /// Ask for something, with a question first where it cannot be undone.
 pub(super) fn act(model: &mut Model, verb: Verb) -> Vec<Effect> {
     let targets = model.table.targets();
+    act_on(model, verb, targets)
+}
+
+/// The same for these.
+pub(super) fn act_on(
+    model: &mut Model,
+    verb: Verb,
+    targets: Vec<velos_core::instance::InstanceId>,
+) -> Vec<Effect> {
     if targets.is_empty() {
         model.tell(format!("nothing to {}: no process is selected", verb.name()), false);
         return Vec::new();

@@ -3,7 +3,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::act::{act, ask, step, tab, toggle_tab};
-use super::{keep_selection, typing};
+use super::{keep_selection, palette, typing};
 use crate::layout::page;
 use crate::model::{Ending, Focus, Mode, Model, Prompt, Tab};
 use crate::msg::{Effect, Verb};
@@ -22,6 +22,7 @@ pub(super) fn key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
             KeyCode::Char('u') if matches!(model.mode, Mode::Typing { .. }) => {
                 return typing::typed(model, key.code, true);
             }
+            code if matches!(model.mode, Mode::Palette { .. }) => return palette::typed(model, code, true),
             KeyCode::Char(letter @ ('d' | 'u')) => scroll_pane(model, letter == 'u', page(model) / 2),
             _ => {}
         }
@@ -29,6 +30,7 @@ pub(super) fn key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     }
     match &mut model.mode {
         Mode::Typing { .. } => typing::typed(model, key.code, false),
+        Mode::Palette { .. } => palette::typed(model, key.code, false),
         Mode::Confirm { .. } => confirm(model, key.code),
         Mode::Help { scroll } => {
             match key.code {
@@ -79,7 +81,7 @@ fn normal(model: &mut Model, code: KeyCode) -> Vec<Effect> {
         }
         KeyCode::Enter => model.focus = Focus::Pane,
         KeyCode::Esc => return back(model),
-        KeyCode::Char(digit @ '1'..='6') => {
+        KeyCode::Char(digit @ '1'..='7') => {
             let place = digit.to_digit(10).unwrap_or(1) as usize - 1;
             return tab(model, Tab::ALL.get(place).copied().unwrap_or(Tab::Logs));
         }
@@ -95,6 +97,7 @@ fn normal(model: &mut Model, code: KeyCode) -> Vec<Effect> {
         KeyCode::Char('S') => return act(model, Verb::Start),
         KeyCode::Char('l') => return act(model, Verb::Reload),
         KeyCode::Char('d') | KeyCode::Delete => return act(model, Verb::Delete),
+        KeyCode::Char(':') => palette::begin(model),
         KeyCode::Char('/') => typing::begin(model, prompt_here(model)),
         KeyCode::Char('&') => typing::begin(model, Prompt::Only),
         KeyCode::Char('o') => {

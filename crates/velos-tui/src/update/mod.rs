@@ -3,6 +3,7 @@
 mod act;
 mod keys;
 mod mouse;
+mod palette;
 mod typing;
 
 #[cfg(test)]
@@ -40,6 +41,11 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Info(id, info) => {
             if model.table.selected == Some(id) {
                 model.info = info;
+            }
+        }
+        Msg::Runs(id, runs) => {
+            if model.table.selected == Some(id) {
+                model.runs = Some((id, runs));
             }
         }
         Msg::Events(events) => return happened(model, events),

@@ -264,3 +264,54 @@ fn the_ways_out() {
     update(&mut model, Msg::End(Ending::Signal(15)));
     assert_eq!(model.ending, Some(Ending::Signal(15)));
 }
+
+#[test]
+fn runs_are_asked_for_when_they_are_seen() {
+    let mut model = sample::model(100, 30);
+    assert_eq!(keys(&mut model, "7"), [Effect::Runs(InstanceId(0), "api:0".to_owned())]);
+    update(&mut model, Msg::Runs(InstanceId(1), Ok(sample::runs())));
+    assert_eq!(model.runs, None, "another row is selected");
+    update(&mut model, Msg::Runs(InstanceId(0), Ok(sample::runs())));
+    assert!(model.runs.is_some());
+    // What happens to it may be a new run.
+    let mut event = sample::events().swap_remove(0);
+    event.sequence = 100;
+    assert_eq!(
+        update(&mut model, Msg::Events(vec![event])),
+        [Effect::Runs(InstanceId(0), "api:0".to_owned())]
+    );
+    let effects = keys(&mut model, "j");
+    assert!(effects.contains(&Effect::Runs(InstanceId(1), "api:1".to_owned())), "{effects:?}");
+}
+
+#[test]
+fn a_colon_goes_to_apps_and_does_things() {
+    let mut model = sample::model(100, 30);
+    // Where it is hidden, the filter ends.
+    keys(&mut model, "/api\n");
+    let effects = keys(&mut model, ":wor\n");
+    assert_eq!((selected(&model), model.table.filter_text.as_str()), (3, ""));
+    assert!(matches!(effects.as_slice(), [Effect::Follow(Some(_))]), "{effects:?}");
+    assert_eq!(keys(&mut model, ":restart cha\n"), [act(Verb::Restart, &["chatty:0"])]);
+    assert_eq!(selected(&model), 3, "what is done elsewhere leaves the selection");
+    // The second of those that fit, and a question before what cannot be undone.
+    keys(&mut model, ":rewor");
+    press(&mut model, KeyCode::Down);
+    assert_eq!(press(&mut model, KeyCode::Enter), [act(Verb::Reload, &["worker:0"])]);
+    keys(&mut model, ":delete wor\n");
+    assert!(
+        matches!(&model.mode, Mode::Confirm { verb: Verb::Delete, targets } if targets == &[InstanceId(3)])
+    );
+    keys(&mut model, "n");
+    keys(&mut model, ":runs\n");
+    assert_eq!(model.tab, Tab::Runs);
+    keys(&mut model, ":xyzzy\n");
+    assert!(model.notice.as_ref().is_some_and(|notice| notice.text.contains("nothing is called")));
+    // Beyond the end is the end; Backspace on nothing closes it.
+    keys(&mut model, ":quit");
+    (0..50).for_each(|_| drop(press(&mut model, KeyCode::Down)));
+    (0..5).for_each(|_| drop(press(&mut model, KeyCode::Backspace)));
+    assert_eq!(model.mode, Mode::Normal);
+    keys(&mut model, ":quit\n");
+    assert_eq!(model.ending, Some(Ending::Quit));
+}

@@ -86,7 +86,7 @@ fn keys(model: &Model, width: usize) -> Line<'static> {
             ("Esc", "back"),
         ],
         (Focus::Pane, _) => {
-            &[("j", "down"), ("k", "up"), ("1-6", "tabs"), ("e", "errors"), ("g", "summary"), ("Esc", "back")]
+            &[("j", "down"), ("k", "up"), ("1-7", "tabs"), ("e", "errors"), ("g", "summary"), ("Esc", "back")]
         }
     };
     let size = |(key, word): &(&str, &str)| key.len() + word.len() + 3;

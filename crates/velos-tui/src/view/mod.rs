@@ -7,6 +7,7 @@ mod header;
 mod logs;
 mod pane;
 mod popup;
+mod runs;
 mod table;
 mod text;
 mod theme;
@@ -22,6 +23,8 @@ use crate::layout::{Areas, SIZE_MIN, areas};
 use crate::model::{Mode, Model, Tab};
 
 pub(crate) use pane::tab_at;
+#[cfg(test)]
+pub(crate) use popup::KEYS;
 pub(crate) use table::sort_at;
 
 /// Draw all of it.
@@ -38,6 +41,7 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     match &model.mode {
         Mode::Help { scroll } => popup::help(model, frame, *scroll),
         Mode::Confirm { verb, targets } => popup::confirm(model, frame, *verb, targets),
+        Mode::Palette { text, chosen } => popup::palette(model, frame, text, *chosen),
         Mode::Normal | Mode::Typing { .. } => {}
     }
 }

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{config, digest, text, theme};
+use super::{config, digest, runs, text, theme};
 use crate::model::{Focus, Model, Tab};
 
 pub(super) fn draw_tabs(model: &Model, frame: &mut Frame<'_>, area: Rect) {
@@ -78,6 +78,7 @@ pub(super) fn lines(model: &Model, width: usize) -> Vec<Line<'static>> {
         Tab::Config => config::config(model, width),
         Tab::Env => config::env(model, width),
         Tab::Events => events(model, width),
+        Tab::Runs => runs::lines(model, width),
     }
 }
 

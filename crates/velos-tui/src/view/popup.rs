@@ -1,7 +1,8 @@
 //! Questions and help, over everything else.
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear};
 use velos_core::instance::InstanceId;
@@ -9,6 +10,7 @@ use velos_core::instance::InstanceId;
 use super::{text, theme};
 use crate::model::Model;
 use crate::msg::Verb;
+use crate::palette::{self, Action, SHOWN_MAX};
 
 /// Keys and what they do; without a key: a title.
 pub(crate) const KEYS: &[(&str, &str)] = &[
@@ -23,7 +25,7 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ("", "Pane"),
     ("PgUp, PgDn", "scroll; Ctrl-U and Ctrl-D by half a page"),
     ("Tab, Enter", "the arrows go to the pane; Tab or Esc back"),
-    ("1 - 6, [ ]", "logs, errors, summary, config, environment, events"),
+    ("1 - 7, [ ]", "logs, errors, summary, config, environment, events, runs"),
     ("e  g", "errors, summary; again: the logs"),
     ("L", "logs on the whole screen"),
     ("", "Logs"),
@@ -35,6 +37,7 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ("x", "show or hide secrets in logs"),
     ("y", "copy the line that was found, else what is seen"),
     ("", "Other"),
+    (":", "go to an app, or do something, by a few letters of its name"),
     ("M", "give the mouse to the terminal, to select text; Shift does it too"),
     ("Ctrl-Z", "suspend"),
     ("q, Ctrl-C", "quit; nothing stops"),
@@ -99,4 +102,33 @@ pub(super) fn confirm(model: &Model, frame: &mut Frame<'_>, verb: Verb, targets:
     ]);
     let lines = names.chain([says, Line::default(), keys]);
     fill(frame, inner, lines);
+}
+
+/// What was typed, and below it what it may mean.
+pub(super) fn palette(model: &Model, frame: &mut Frame<'_>, typed: &str, chosen: usize) {
+    let height = u16::try_from(SHOWN_MAX + 3).unwrap_or(u16::MAX);
+    let inner = place(frame, 60, height, "Enter does it, Esc closes");
+    let width = usize::from(inner.width);
+    // The end of a long text stays in sight.
+    let seen = text::skip(typed, text::columns(typed).saturating_sub(width.saturating_sub(3)));
+    let seen = typed.get(seen..).unwrap_or_default();
+    let first = Line::from(vec![Span::styled(":", theme::bold()), Span::raw(seen.to_owned())]);
+    let found = palette::found(model, typed);
+    let none = found.is_empty().then(|| Line::styled(" nothing is called so", theme::dim()));
+    let line = |(place, item): (usize, &palette::Item)| {
+        let kind = match item.action {
+            Action::Jump(_) => "go to ",
+            Action::Show(_) => "show ",
+            Action::Act(..) | Action::Key(_) => "",
+        };
+        let says = text::left(&format!(" {kind}{}", item.text), width);
+        Line::styled(says, if place == chosen { theme::chosen() } else { Style::new() })
+    };
+    let lines: Vec<Line<'static>> =
+        std::iter::once(first).chain(found.iter().enumerate().map(line)).chain(none).collect();
+    fill(frame, inner, lines.into_iter());
+    let column = u16::try_from(1 + text::columns(seen)).unwrap_or(0).min(inner.width.saturating_sub(1));
+    if inner.height > 0 {
+        frame.set_cursor_position(Position::new(inner.x + column, inner.y));
+    }
 }

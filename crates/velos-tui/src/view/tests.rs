@@ -66,12 +66,32 @@ fn any_size_is_drawn() {
     for width in (60..200).step_by(31) {
         for height in [15, 16, 20, 50] {
             let mut model = sample::model(width, height);
-            for keys in ["", "2", "3", "4", "5", "6", "1L", "w", "?", "\x1bd"] {
+            for keys in ["", "2", "3", "4", "5", "6", "7", "1L", "w", ":", "\x1b", "?", "\x1bd"] {
                 press(&mut model, keys);
                 screen(&model);
             }
         }
     }
+}
+
+#[test]
+fn the_runs_of_an_instance() {
+    let mut model = sample::model(100, 30);
+    press(&mut model, "7");
+    assert!(screen(&model).contains("asking the daemon"));
+    update(&mut model, Msg::Runs(velos_core::instance::InstanceId(0), Ok(sample::runs())));
+    insta::assert_snapshot!("runs", screen(&model));
+    update(&mut model, Msg::Runs(velos_core::instance::InstanceId(0), Err("no daemon runs".to_owned())));
+    assert!(screen(&model).contains("the daemon does not tell: no daemon runs"));
+}
+
+#[test]
+fn apps_and_commands_are_found_by_letters() {
+    let mut model = sample::model(80, 24);
+    press(&mut model, ":rewor");
+    insta::assert_snapshot!("palette", screen(&model));
+    press(&mut model, "xyz");
+    assert!(screen(&model).contains("nothing is called so"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What the texts cost, counted by the tokenizer of a model. Without it the test is skipped aloud: `scripts/conformance`
+//! What the texts cost, counted by the tokenizer of a model. Without it the test is skipped aloud: `make test-tools`
 //! fetches it.
 
 use std::io::Write;
@@ -14,7 +14,7 @@ use crate::env;
 const COUNT: &str = "const o=require('gpt-tokenizer/encoding/o200k_base');let s='';process.stdin.on('data',d=>s+=d)\
     .on('end',()=>console.log(o.encode(s,{allowedSpecial:new Set(),disallowedSpecial:new Set()}).length))";
 
-/// Where `scripts/conformance` puts what it fetches.
+/// Where `scripts/test-tools` puts what it fetches.
 pub(super) fn tools() -> PathBuf {
     let standard = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.tools/mcp");
     std::env::var_os("VELOS_MCP_TOOLS").map_or_else(standard, PathBuf::from)
@@ -57,7 +57,7 @@ fn within(what: &str, text: &str, most: usize) {
 #[test]
 fn nothing_costs_more_than_it_may() {
     if count("x").is_none() {
-        return velos_testkit::skipped("no tokenizer; run scripts/conformance once");
+        return velos_testkit::skipped("no tokenizer; run `make test-tools`");
     }
     let env = env();
     let list = |flags: &[&str]| {

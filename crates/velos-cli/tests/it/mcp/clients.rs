@@ -62,7 +62,7 @@ fn run(env: &TestEnv, program: PathBuf, script: PathBuf) -> String {
 fn the_python_sdk_gets_along() {
     let python = tools().join("venv/bin/python");
     if !python.is_file() {
-        return skipped("no Python package mcp; run scripts/conformance once");
+        return skipped("no Python package mcp; run `make test-tools`");
     }
     let env = env();
     let script = env.file("client.py", PYTHON, 0o644);
@@ -75,7 +75,7 @@ fn the_typescript_sdk_gets_along() {
     let (Some(node), true) =
         (program("node"), folder.join("node_modules/@modelcontextprotocol/sdk").is_dir())
     else {
-        return skipped("no TypeScript SDK; run scripts/conformance once");
+        return skipped("no TypeScript SDK; run `make test-tools`");
     };
     let env = env();
     let script = env.file("client.mjs", NODE, 0o644);

@@ -146,7 +146,12 @@ fn health_metrics_events_and_config() {
     agent.call("metrics_snapshot", json!({})).ok().has(&["api ", "fds ", "restarts 0"]);
     let data = agent.data("metrics_snapshot", json!({ "name": "api", "window": "2s" }));
     assert!(data["samples"].as_u64().unwrap() >= 2 && data["rows"][0][8]["trend"] == "steady", "{data}");
-    agent.call("metrics_snapshot", json!({ "window": "5m" })).fails(&["window: 5m is too long"]);
+    agent
+        .call("metrics_snapshot", json!({ "window": "6m" }))
+        .fails(&["window: 6m is too long", "5m at most"]);
+    // It does not claim to know what was before.
+    let long = agent.call("metrics_snapshot", json!({ "name": "api", "window": "5m" })).ok();
+    long.has(&["mem ", " p95 ", "samples over ", "s of 5m: kept since the first metrics_snapshot"]);
 
     let answer = agent.call("events", json!({ "name": "api" })).ok().has(&["api online: it runs"]);
     let cursor = answer.cursor();
@@ -185,6 +190,102 @@ fn health_metrics_events_and_config() {
     agent
         .call("config_set", json!({ "name": "api", "changes": { "kill_timeout": "soon" } }))
         .fails(&["changes.kill_timeout"]);
+}
+
+#[test]
+fn logs_of_a_deleted_app_are_read_as_long_as_they_are_there() {
+    let env = env();
+    let mut agent = Agent::new(&env, &[]);
+    let script = "echo first; echo 'ERROR it broke' >&2; echo last; exec sleep 1000";
+    for name in ["gone app", "other"] {
+        agent.call("process_start", json!({ "name": name, "command": script, "wait_log": "last" })).ok();
+    }
+    agent.call("process_delete", json!({ "name": "gone app" })).ok();
+    let note = "note: gone app was deleted";
+    let read = agent.call("log_read", json!({ "name": "gone app" })).ok().has(&["first", "last", note]);
+    agent
+        .call("log_read", json!({ "name": "gone app", "cursor": read.cursor() }))
+        .ok()
+        .has(&["no new lines"]);
+    let search = json!({ "name": "gone app", "pattern": "broke" });
+    agent.call("log_search", search.clone()).ok().has(&["1 hits", "ERROR it broke", note]);
+    agent.call("log_summary", json!({ "name": "gone app" })).ok().has(&["1 errors", note]);
+    agent.call("log_read", json!({ "name": "never-was" })).fails(&["no process \"never-was\""]);
+    // Those that are there are all, when none is named.
+    let all = agent.call("log_read", json!({})).ok();
+    assert!(!all.text.contains("gone"), "{}", all.text);
+    // What may not be seen may not be seen afterwards either, by whatever spelling.
+    let mut narrow = Agent::new(&env, &["--allow", "o*", "--allow", "gone a*"]);
+    for name in ["gone-app", "gone app"] {
+        narrow.call("log_read", json!({ "name": name })).fails(&["no process"]);
+    }
+    narrow.call("log_search", json!({ "pattern": "broke" })).ok().has(&["1 hits"]);
+    let mut wide = Agent::new(&env, &["--allow", "gone*"]);
+    wide.call("log_search", search).ok().has(&["1 hits"]);
+    wide.call("log_read", json!({ "name": "other" })).fails(&["no process"]);
+    drop((narrow, wide));
+    agent.call("process_delete", json!({ "name": "other" })).ok();
+    agent.call("log_summary", json!({})).ok().has(&["gone-app: ", "other: ", "note: no app is there"]);
+}
+
+#[test]
+fn keys_of_a_file_are_set_on_a_living_app() {
+    let env = env();
+    let mut agent = Agent::new(&env, &[]);
+    start(&mut agent, "api", "exec sleep 1000");
+    let mut set =
+        |changes: serde_json::Value| agent.call("config_set", json!({ "name": "api", "changes": changes }));
+    let check = json!({ "health.exec": "true", "health.interval": "500ms", "hooks.on_crash": "true", "limits.nofile": 512 });
+    set(check).ok().has(&["health.interval_ms: none -> 500", "process_restart applies it"]);
+    set(json!({ "script": "other.js" }))
+        .fails(&["script: it cannot be changed", "process_start with replace=true"]);
+    set(json!({ "user.uid": 0 })).fails(&["for a person to decide"]);
+    set(json!({ "health.intervall": "1s" })).fails(&["did you mean \"health.interval\"?"]);
+    set(json!({ "schedule": "0 3 * * *" })).fails(&["changes: ", "schedule is for tasks"]);
+    set(json!({ "depends_on": "other" })).ok();
+    start(&mut agent, "other", "exec sleep 1000");
+    let circle = json!({ "name": "other", "changes": { "depends_on": ["api"] } });
+    agent.call("config_set", circle).fails(&["in a circle: other -> api -> other"]);
+    agent.call("process_restart", json!({ "name": "api" })).ok();
+    env.wait_instance("api", "it is healthy", |one| one.healthy == Some(true));
+    let pid = env.pid("api");
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    assert!(
+        limits.lines().any(|line| line.starts_with("Max open files") && line.contains("512")),
+        "{limits}"
+    );
+    agent
+        .call("config_get", json!({ "name": "api" }))
+        .ok()
+        .has(&["health.exec = true", "limits.nofile = 512"]);
+    agent
+        .call("config_get", json!({ "name": "api", "key": "logs.format" }))
+        .ok()
+        .has(&["logs.format = null"]);
+}
+
+#[test]
+fn without_a_name_the_defaults_are_set() {
+    let env = env();
+    let mut agent = Agent::new(&env, &[]);
+    start(&mut agent, "old", "exec sleep 1000");
+    let mut set = |changes: serde_json::Value, dry_run: bool| {
+        agent.call("config_set", json!({ "changes": changes, "dry_run": dry_run }))
+    };
+    set(json!({ "kill_timeout": "7s" }), true).ok().has(&["none -> 7s", "dry run"]);
+    set(json!({ "kill_timeout": "7s", "max_restarts": 5 }), false).ok().has(&["started from now on"]);
+    set(json!({ "kill_timeout": "soon" }), false).fails(&["changes.kill_timeout: "]);
+    set(json!({ "name": "x" }), false).fails(&["name is of one app"]);
+    start(&mut agent, "new", "exec sleep 1000");
+    for (name, timeout) in [("old", "1600ms"), ("new", "7s")] {
+        let answer = agent.call("config_get", json!({ "name": name, "key": "kill_timeout" })).ok();
+        answer.has(&[timeout]);
+    }
+    agent.call("config_get", json!({})).ok().has(&["kill_timeout = \"7s\"", "max_restarts = 5"]);
+    let mut narrow = Agent::new(&env, &["--allow", "new"]);
+    narrow
+        .call("config_set", json!({ "changes": { "max_restarts": 1 } }))
+        .fails(&["the defaults hold for all apps"]);
 }
 
 #[test]
