@@ -2,7 +2,8 @@
 //!
 //! [`Home`] says where the daemon lives, [`Client::connect`] finds a running one, [`start::connect_or_start`] starts one
 //! when there is none. With the feature `async` there is `live`: calls that do not block, and a stream of what happens
-//! that goes on over crashes and upgrades of the daemon. Every failure is an [`ErrorReply`], whether the daemon said it or we did.
+//! that goes on over crashes and upgrades of the daemon. Every failure is an [`ErrorReply`], whether the daemon said it
+//! or we did.
 
 mod client;
 mod home;
