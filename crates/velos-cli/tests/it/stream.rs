@@ -72,6 +72,8 @@ fn params(kinds: &[Kind], interval_ms: Option<u32>) -> SubscribeParams {
 fn readings_come_at_their_interval() {
     let env = env();
     env.start("api", &[], &["sleep"]);
+    // The program of a process that has only just begun has no memory yet.
+    env.wait_instance("api", "has memory", |one| one.rss_bytes > Some(100_000));
     let pid = env.pid("api");
     let follower = Follower::new(&env, &["--with", "samples", "--interval", "250ms"]);
     let mut times = Vec::new();
@@ -83,8 +85,8 @@ fn readings_come_at_their_interval() {
         assert!(one["rss_bytes"].as_u64() > Some(100_000) && one["cpu_centipercent"].is_number(), "{row}");
         times.push(row["samples"]["at_ms"].as_i64().unwrap());
     }
-    // The first comes at once; the others not before they are due.
-    assert!(times.windows(2).skip(1).all(|pair| pair[1] - pair[0] > 150), "{times:?}");
+    // The first comes at once; the others not before they are due, however late one of them was.
+    assert!(times.is_sorted() && times[3] - times[0] > 400, "{times:?}");
     env.run(&["stop", "api"]).ok();
     loop {
         let row = follower.until("samples");
@@ -150,7 +152,7 @@ fn no_line_is_lost_or_doubled_over_rotation_and_crashes() {
 #[test]
 fn who_follows_an_app_by_name_follows_it_over_its_end() {
     let env = env();
-    env.start("api", &[], &["lines", "3"]);
+    env.start("api", &[], &["sleep"]);
     env.start("other", &[], &["sleep"]);
     let follower = Follower::new(&env, &["--with", "logs,samples", "api"]);
     follower.until("here");
@@ -235,15 +237,19 @@ fn lines_that_are_not_read_in_time_are_counted() {
 #[test]
 fn positions_say_where_new_bytes_stand() {
     let env = env();
-    env.start("old", &[], &["lines", "5", "--size", "20"]);
-    let log = env.wait_log("old", "0000000005");
+    env.start("old", &["--no-autorestart"], &["lines", "5", "--size", "20"]);
+    let log = env.wait_log("old", "end 5\n");
     let mut wire = env.wire();
-    let reply: Subscribed = wire.call(method::SUBSCRIBE, &params(&[Kind::Logs], None)).unwrap();
-    assert_eq!(reply.kinds, [Kind::Logs]);
-    let out = reply.logs.iter().find(|one| one.name == "old" && one.stream == LogStream::Out).unwrap();
-    assert_eq!((out.from, out.to.offset, out.lines), (out.to, log.len() as u64, 0));
+    // A position is told a moment after the bytes are there, never before.
+    wait_until("the log stands at its end", SOON, || {
+        let reply: Subscribed = wire.call(method::SUBSCRIBE, &params(&[Kind::Logs], None)).unwrap();
+        assert_eq!(reply.kinds, [Kind::Logs]);
+        let out = reply.logs.iter().find(|one| one.name == "old" && one.stream == LogStream::Out).unwrap();
+        assert_eq!((out.from, out.lines), (out.to, 0));
+        out.to.offset == log.len() as u64
+    });
     // One that is new is told from its first byte.
-    env.start("new", &[], &["lines", "7", "--size", "20"]);
+    env.start("new", &["--no-autorestart"], &["lines", "7", "--size", "20"]);
     let (mut from, mut lines) = (None, 0);
     while lines < 7 {
         let Some(Message::Notification { method, params }) = wire.message() else { panic!("no position") };

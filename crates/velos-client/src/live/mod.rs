@@ -32,9 +32,6 @@ mod ring;
 mod updates;
 mod wire;
 
-#[cfg(test)]
-mod tests;
-
 pub use calls::AsyncClient;
 pub use ring::{Missed, Queued, Ring};
 pub use updates::{Here, Update, Updates};

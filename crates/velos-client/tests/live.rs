@@ -1,18 +1,21 @@
-//! Against a daemon that is played here.
+//! The async client against a daemon that is played here.
+
+#![cfg(feature = "async")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails there")]
 
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
+use velos_client::Home;
+use velos_client::live::{AsyncClient, Missed, Ring, Update, Updates};
 use velos_core::error::{ErrorCode, ErrorReply};
 use velos_core::event::{Event, What};
 use velos_core::frame::{self, Message};
 use velos_core::instance::InstanceId;
 use velos_core::live::{Kind, LogPosition, LogStream, Logs, Place, Samples, SubscribeParams, Subscribed};
 use velos_core::protocol::{HelloReply, Lost, Targets, method};
-
-use super::{AsyncClient, Missed, Ring, Update, Updates, wire};
-use crate::Home;
 
 struct Stage {
     _folder: tempfile::TempDir,
@@ -62,19 +65,27 @@ struct Actor {
 
 impl Actor {
     async fn request(&mut self) -> (u32, String, Vec<u8>) {
-        match wire::read(&mut self.link).await.unwrap() {
+        let length = self.link.read_u32().await.unwrap();
+        let mut payload = vec![0; length as usize];
+        self.link.read_exact(&mut payload).await.unwrap();
+        match frame::decode(&payload).unwrap() {
             Message::Request { id, method, params } => (id, method, params),
             other => panic!("{other:?}"),
         }
     }
 
+    async fn send(&mut self, payload: &[u8]) {
+        self.link.write_u32(u32::try_from(payload.len()).unwrap()).await.unwrap();
+        self.link.write_all(payload).await.unwrap();
+    }
+
     async fn reply<T: serde::Serialize>(&mut self, id: u32, result: Result<&T, ErrorReply>) {
         let result = result.map(|value| rmp_serde::to_vec_named(value).unwrap());
-        wire::write(&mut self.link, &frame::encode_reply(id, result).unwrap()).await.unwrap();
+        self.send(&frame::encode_reply(id, result).unwrap()).await;
     }
 
     async fn tell<T: serde::Serialize>(&mut self, method: &str, params: &T) {
-        wire::write(&mut self.link, &frame::encode_notification(method, params).unwrap()).await.unwrap();
+        self.send(&frame::encode_notification(method, params).unwrap()).await;
     }
 
     async fn event(&mut self, sequence: u64) {
