@@ -227,6 +227,7 @@ typedef struct VelosCaptureStats {
     uint64_t dropped_bytes;
     int32_t error;           /* -errno of the write that fails right now, or 0 */
     uint32_t segment;        /* sequence number of the live segment */
+    uint64_t offset;         /* bytes in the live segment, whoever wrote them */
 } VelosCaptureStats;
 
 /* Make the FIFOs and log files of one instance; they serve all its runs. Answered by CAPTURE_OPENED. */
@@ -276,6 +277,8 @@ void velos_rest(void);
 int32_t velos_ipc_listen(VelosReactor *reactor, int32_t fd);
 /* Queue one frame (the length prefix is added). -ENOBUFS: the queue is full, nothing was queued. -ESRCH: gone. */
 int32_t velos_ipc_send(VelosReactor *reactor, uint64_t client, const uint8_t *data, uint64_t len);
+/* The same for what is better left out than late: -ENOBUFS when anything waits to be read; IPC_DRAINED follows. */
+int32_t velos_ipc_offer(VelosReactor *reactor, uint64_t client, const uint8_t *data, uint64_t len);
 /* Close after what is queued was sent (flush != 0, at most frame_timeout_ms) or at once. IPC_CLOSED follows. */
 int32_t velos_ipc_close(VelosReactor *reactor, uint64_t client, uint32_t flush);
 

@@ -189,6 +189,7 @@ pub const CaptureStats = extern struct {
     dropped_bytes: u64 = 0,
     @"error": i32 = 0,
     segment: u32 = 0,
+    offset: u64 = 0,
 };
 
 const mirrored = .{

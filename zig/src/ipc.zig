@@ -263,6 +263,15 @@ pub const Ipc = struct {
         return ipc.enqueue(index, client, &prefix, bytes);
     }
 
+    /// Only when nothing is queued: what is better left out than late.
+    pub fn offer(ipc: *Ipc, token: u64, bytes: []const u8) i32 {
+        const index = ipc.clients.find(token) orelse return sys.negative(.SRCH);
+        const client = &ipc.clients.slots[index].value;
+        if (client.queue == null) return ipc.send(token, bytes);
+        client.owes_drained = true;
+        return sys.negative(.NOBUFS);
+    }
+
     fn enqueue(ipc: *Ipc, index: u32, client: *Client, first: []const u8, second: []const u8) i32 {
         const needed = first.len + second.len;
         const queued = client.queue_end - client.queue_start;

@@ -168,6 +168,11 @@ export fn velos_ipc_send(reactor: *Reactor, client: u64, data: ?[*]const u8, len
     return reactor.ipc.send(client, slice(data, len));
 }
 
+export fn velos_ipc_offer(reactor: *Reactor, client: u64, data: ?[*]const u8, len: u64) i32 {
+    reactor.assert_thread();
+    return reactor.ipc.offer(client, slice(data, len));
+}
+
 export fn velos_ipc_close(reactor: *Reactor, client: u64, flush: u32) i32 {
     reactor.assert_thread();
     return reactor.ipc.close(client, flush != 0, sys.monotonic_ns());

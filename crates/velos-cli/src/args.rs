@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use app::{AppFlags, LogType};
 pub(crate) use files::{Apply, Config, ConfigCommand, ConfigFile, Import, ImportFrom, ImportPm2, Init};
-pub(crate) use logs::{Events, Health, Logs, PackLog};
+pub(crate) use logs::{Also, Events, Health, Logs, PackLog};
 pub(crate) use mcp::{McpClient, McpServer, McpTools};
 
 /// The group of an app that names none.

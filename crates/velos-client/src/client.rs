@@ -250,13 +250,7 @@ impl Client {
 
     fn send(&mut self, payload: &[u8]) -> Result<(), Failure> {
         let length = u32::try_from(payload.len()).ok().filter(|length| *length as usize <= FRAME_BYTES_MAX);
-        let Some(length) = length else {
-            let message =
-                format!("a request of {} bytes; at most {FRAME_BYTES_MAX} are possible", payload.len());
-            return Err(ErrorReply::new(ErrorCode::Usage, message)
-                .hint("start fewer apps in one command")
-                .into());
-        };
+        let length = length.ok_or_else(|| too_large(payload.len()))?;
         let mut bytes = Vec::with_capacity(payload.len() + 4);
         bytes.extend_from_slice(&length.to_be_bytes());
         bytes.extend_from_slice(payload);
@@ -276,7 +270,12 @@ impl Client {
     }
 }
 
-fn cannot_connect(home: &Home, error: &std::io::Error) -> Failure {
+pub(crate) fn too_large(bytes: usize) -> Failure {
+    let message = format!("a request of {bytes} bytes; at most {FRAME_BYTES_MAX} are possible");
+    ErrorReply::new(ErrorCode::Usage, message).hint("start fewer apps in one command").into()
+}
+
+pub(crate) fn cannot_connect(home: &Home, error: &std::io::Error) -> Failure {
     let message = format!("cannot connect to {}: {error}", home.socket().display());
     match error.kind() {
         // A folder that cannot be made is for the daemon to tell.
@@ -290,18 +289,18 @@ fn cannot_connect(home: &Home, error: &std::io::Error) -> Failure {
 }
 
 /// It listens, but does not even say hello.
-fn silent(home: &Home) -> ErrorReply {
+pub(crate) fn silent(home: &Home) -> ErrorReply {
     let message = format!("the daemon on {} does not answer", home.path().display());
     ErrorReply::new(ErrorCode::NoDaemon, message).hint(format!("see {}", home.daemon_log().display()))
 }
 
-fn unreadable(error: impl std::fmt::Display) -> ErrorReply {
+pub(crate) fn unreadable(error: impl std::fmt::Display) -> ErrorReply {
     ErrorReply::new(ErrorCode::Internal, format!("the daemon's answer cannot be read: {error}")).hint(
         "is it of another version? see `velos ping`; `velos upgrade` swaps it without stopping anything",
     )
 }
 
-fn broken(error: &std::io::Error) -> Failure {
+pub(crate) fn broken(error: &std::io::Error) -> Failure {
     match error.kind() {
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Failure::HungUp,
         ErrorKind::WouldBlock | ErrorKind::TimedOut => Failure::Other(

@@ -1,10 +1,14 @@
 //! Talk to the daemon: one connection, one call at a time, blocking.
 //!
 //! [`Home`] says where the daemon lives, [`Client::connect`] finds a running one, [`start::connect_or_start`] starts one
-//! when there is none. Every failure is an [`ErrorReply`], whether the daemon said it or we did.
+//! when there is none. With the feature `async` there is `live`: calls that do not block, and a stream of what happens
+//! that goes on over crashes and upgrades of the daemon. Every failure is an [`ErrorReply`], whether the daemon said it
+//! or we did.
 
 mod client;
 mod home;
+#[cfg(feature = "async")]
+pub mod live;
 pub mod logs;
 pub mod start;
 

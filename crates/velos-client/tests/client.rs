@@ -182,7 +182,10 @@ fn a_subscription_brings_events_and_says_what_was_lost() {
         reply(&mut stream, id, &Targets::default());
         write(&mut stream, &frame::encode_notification(method::NOTIFY_EVENT, &event(7)).unwrap());
         write(&mut stream, &frame::encode_notification("of a later version", &event(8)).unwrap());
-        write(&mut stream, &frame::encode_notification(method::NOTIFY_LOST, &Lost { count: 3 }).unwrap());
+        write(
+            &mut stream,
+            &frame::encode_notification(method::NOTIFY_LOST, &Lost { count: 3, samples: 0 }).unwrap(),
+        );
     });
     let mut client = fake.connect().unwrap().unwrap();
     client.subscribe(&EventsParams::default()).unwrap();

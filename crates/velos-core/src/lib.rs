@@ -6,6 +6,7 @@ pub mod error;
 pub mod event;
 pub mod frame;
 pub mod instance;
+pub mod live;
 pub mod name;
 pub mod policy;
 pub mod protocol;

@@ -50,7 +50,7 @@ pub mod method {
     pub const FLUSH: &str = "flush";
     /// Past events.
     pub const EVENTS: &str = "events";
-    /// Follow events from now on, as notifications named `event`.
+    /// Follow what happens from now on, as notifications; [`crate::live::SubscribeParams`].
     pub const SUBSCRIBE: &str = "subscribe";
     /// Stop following.
     pub const UNSUBSCRIBE: &str = "unsubscribe";
@@ -70,6 +70,10 @@ pub mod method {
     pub const TRIAL_READY: &str = "trial.ready";
     /// Notification: one [`crate::event::Event`].
     pub const NOTIFY_EVENT: &str = "event";
+    /// Notification: one [`crate::live::Samples`].
+    pub const NOTIFY_SAMPLES: &str = "samples";
+    /// Notification: one [`crate::live::Logs`].
+    pub const NOTIFY_LOGS: &str = "logs";
     /// Notification: [`super::Lost`].
     pub const NOTIFY_LOST: &str = "lost";
 }
@@ -396,7 +400,7 @@ pub struct SendParams {
     pub message: String,
 }
 
-/// Params of `events` and `subscribe`.
+/// Params of `events`, and of a `subscribe` to events alone.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct EventsParams {
     /// Only events with a greater sequence number; `None`: for `events` all that are kept, for `subscribe` only new ones.
@@ -421,11 +425,20 @@ pub struct EventsReply {
     pub oldest: u64,
 }
 
-/// Notification: this client was too slow and missed events.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+/// Notification: this client was too slow and missed some.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lost {
-    /// How many since the last notification.
+    /// How many events since the last notification.
+    #[serde(default)]
     pub count: u64,
+    /// How many [`crate::live::Samples`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub samples: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Result of `flush` and `rotate`: log files that were emptied or begun anew.

@@ -6,6 +6,8 @@ use velos_core::instance::InstanceId;
 use velos_ffi::Reactor;
 use velos_supervisor::Ticket;
 
+use crate::feed::Feed;
+
 /// A connection.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -18,15 +20,21 @@ pub(crate) struct Client {
     pub(crate) subscription: Option<Subscription>,
 }
 
-/// A client that follows the events.
+/// A client that follows what happens.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     /// Only these; empty: all.
     pub(crate) instances: Vec<InstanceId>,
+    /// As they were named; those that are added later may be meant, too.
+    pub(crate) targets: Vec<String>,
     /// The newest event that was queued for it.
     pub(crate) sent: u64,
     /// Its queue was full: it gets what is still kept once it has read, and a count of the rest.
     pub(crate) behind: bool,
+    /// Whether it wants events.
+    pub(crate) events: bool,
+    /// What else it wants.
+    pub(crate) feed: Feed,
 }
 
 /// A request that is answered later.

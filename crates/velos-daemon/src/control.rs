@@ -20,6 +20,7 @@ use crate::home::{self, Home};
 use crate::hooks;
 use crate::journal_log::JournalLog;
 use crate::link::{self, Packet, Reaped, Received};
+use crate::live_logs::Live;
 use crate::packing::Packing;
 use crate::state_file::{self, Saved};
 use crate::taken::{self, Taken};
@@ -65,6 +66,7 @@ pub(crate) struct Control {
     pub(crate) hooks: hooks::Running,
     pub(crate) taken: Taken,
     pub(crate) packing: Packing,
+    pub(crate) live: Live,
     /// Where instances with such limits run.
     pub(crate) cgroups: BTreeMap<InstanceId, std::path::PathBuf>,
     pub(crate) next_request: u64,
@@ -169,6 +171,7 @@ impl Control {
             hooks: hooks::Running::default(),
             taken: Taken::default(),
             packing: Packing::default(),
+            live: Live::default(),
             cgroups: BTreeMap::new(),
             next_request: 1,
             inputs: Vec::new(),
@@ -265,7 +268,10 @@ impl Control {
             }
             Happened::ClientOpened { client, uid, pid } => self.clients.opened(client, uid, pid),
             Happened::ClientClosed { client } => self.clients.closed(client),
-            Happened::ClientDrained { client } => self.catch_up(client),
+            Happened::ClientDrained { client } => {
+                self.catch_up(client);
+                self.pump(client);
+            }
             Happened::FileDone { request: SAVE_REQUEST, errno } => self.saved(errno),
             Happened::FileDone { request, errno } => self.flushed(request, errno),
             Happened::Rotated { token, is_err, segment } => self.rotated(token, is_err, segment),
@@ -472,6 +478,7 @@ impl Control {
             held,
             self.rest_at_ns,
             self.upgrade.deadline(),
+            self.live_deadline(),
         ]
         .into_iter()
         .flatten()

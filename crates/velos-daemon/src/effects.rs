@@ -116,6 +116,7 @@ impl Control {
         let waiting = capture.waiting.take().unwrap_or_default();
         if errno == 0 {
             self.lend_fifos(instance);
+            self.first_look(instance);
         } else {
             self.captures.remove(&instance);
         }
@@ -275,6 +276,7 @@ impl Control {
 
     fn forget_instance(&mut self, instance: InstanceId) {
         self.usage.forget(instance);
+        self.last_look(instance);
         let Some(Capture { token, stem, .. }) = self.captures.remove(&instance) else { return };
         if let Err(errno) = self.reactor.capture_close(token) {
             self.log.debug(&format!("close capture of {stem}: {errno}"));
@@ -301,6 +303,9 @@ impl Control {
             self.want_pid_file(instance, *pid);
         }
         self.log.event(event);
+        if let (What::Added, Some(id)) = (&event.what, event.instance) {
+            self.widen_subscriptions(id);
+        }
         self.broadcast(event);
         self.hooks_of_event(event);
         self.end_with_critical(event);
@@ -379,8 +384,8 @@ pub(crate) struct CapturePaths {
     is_json: bool,
     /// Empty when it is not needed.
     json_name: String,
-    discard_out: bool,
-    discard_err: bool,
+    pub(crate) discard_out: bool,
+    pub(crate) discard_err: bool,
     max_bytes: u64,
     keep: u32,
 }

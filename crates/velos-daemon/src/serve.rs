@@ -14,7 +14,7 @@ use velos_core::protocol::{
 use velos_core::raw_string::RawString;
 use velos_supervisor::{Command, Input, Ticket};
 
-use crate::clients::{Subscription, Waiting};
+use crate::clients::Waiting;
 use crate::control::Control;
 use crate::held;
 
@@ -350,25 +350,7 @@ impl Control {
         Ok(encode(&EventsReply { events, newest: journal.newest(), oldest: journal.oldest() }))
     }
 
-    fn subscribe(
-        &mut self,
-        client: u64,
-        params: &EventsParams,
-    ) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
-        let instances = self.only(&params.targets)?;
-        let newest = self.supervisor.events().newest();
-        let sent = params.since.unwrap_or(newest);
-        let behind = sent < newest;
-        if let Some(connected) = self.clients.connected.get_mut(&client) {
-            connected.subscription = Some(Subscription { instances, sent, behind });
-        }
-        if behind {
-            self.catch_up(client);
-        }
-        Ok(encode(&Empty {}))
-    }
-
-    fn only(&self, targets: &[String]) -> Result<Vec<InstanceId>, ErrorReply> {
+    pub(crate) fn only(&self, targets: &[String]) -> Result<Vec<InstanceId>, ErrorReply> {
         if targets.is_empty() { Ok(Vec::new()) } else { self.resolve(targets) }
     }
 
@@ -377,7 +359,11 @@ impl Control {
         let Ok(bytes) = frame::encode_notification(method::NOTIFY_EVENT, event) else { return };
         for (client, connected) in &mut self.clients.connected {
             let Some(subscription) = &mut connected.subscription else { continue };
-            if subscription.behind || !concerns(event, &subscription.instances) {
+            if !subscription.events || subscription.behind {
+                continue;
+            }
+            if !concerns(event, &subscription.instances) {
+                subscription.sent = event.sequence;
                 continue;
             }
             match self.reactor.ipc_send(*client, &bytes) {
@@ -391,10 +377,13 @@ impl Control {
     pub(crate) fn catch_up(&mut self, client: u64) {
         let Some(connected) = self.clients.connected.get_mut(&client) else { return };
         let Some(subscription) = &mut connected.subscription else { return };
+        if !subscription.behind {
+            return;
+        }
         let journal = self.supervisor.events();
         let lost = journal.oldest().saturating_sub(subscription.sent + 1);
         if lost > 0 {
-            let notice = frame::encode_notification(method::NOTIFY_LOST, &Lost { count: lost });
+            let notice = frame::encode_notification(method::NOTIFY_LOST, &Lost { count: lost, samples: 0 });
             if notice.is_ok_and(|bytes| self.reactor.ipc_send(client, &bytes).is_err()) {
                 return;
             }

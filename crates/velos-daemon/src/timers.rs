@@ -54,6 +54,7 @@ impl Control {
         self.pass_on_all();
         self.pack_next();
         self.watch_dogs();
+        self.tick_live();
     }
 
     fn watch_memory(&mut self) {

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use velos_core::instance::{InstanceId, ProcessIdentity};
 use velos_ffi::{Reactor, Sample};
 
-const FRESH_NS: u64 = 500_000_000;
+/// A younger reading is given to whoever asks, ns.
+pub(crate) const FRESH_NS: u64 = 500_000_000;
 
 /// What a reading says.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,13 +40,13 @@ pub(crate) struct UsageCache {
 pub(crate) type Running = (InstanceId, ProcessIdentity, u64);
 
 impl UsageCache {
-    /// Read those of `running` whose last reading is old.
-    pub(crate) fn refresh(&mut self, reactor: &mut Reactor, running: &[Running], now_ns: u64) {
+    /// Read those of `running` whose last reading is older than `fresh_ns`.
+    pub(crate) fn refresh(&mut self, reactor: &mut Reactor, running: &[Running], now_ns: u64, fresh_ns: u64) {
         let stale: Vec<&Running> = running
             .iter()
             .filter(|(id, identity, _)| {
                 !self.readings.get(id).is_some_and(|reading| {
-                    reading.identity == *identity && now_ns.saturating_sub(reading.at_ns) < FRESH_NS
+                    reading.identity == *identity && now_ns.saturating_sub(reading.at_ns) < fresh_ns
                 })
             })
             .collect();

@@ -56,6 +56,11 @@ impl Control {
     }
 
     pub(crate) fn sample(&mut self, only: Option<&[InstanceId]>) {
+        self.sample_younger_than(crate::usage::FRESH_NS, only);
+    }
+
+    /// A reading of this age at most.
+    pub(crate) fn sample_younger_than(&mut self, fresh_ns: u64, only: Option<&[InstanceId]>) {
         let running: Vec<Running> = self
             .supervisor
             .instances()
@@ -64,7 +69,7 @@ impl Control {
                 Some((instance.id, instance.identity?, instance.started_mono_ns.unwrap_or(0)))
             })
             .collect();
-        self.usage.refresh(&mut self.reactor, &running, velos_ffi::now_ns());
+        self.usage.refresh(&mut self.reactor, &running, velos_ffi::now_ns(), fresh_ns);
     }
 
     /// The line of `list`; call [`Control::sample`] before.

@@ -22,8 +22,13 @@ const TABLE: &[Row] = &[
     Row { name: "velos-log-engine", may: &["velos-core"], never: ASYNC },
     Row { name: "velos-config", may: &["velos-core"], never: ASYNC },
     Row {
-        name: "velos-tui",
+        name: "velos-stream",
         may: &["velos-core", "velos-client", "velos-log-engine"],
+        never: &["axum", "rmcp", "ratatui", "clap"],
+    },
+    Row {
+        name: "velos-tui",
+        may: &["velos-core", "velos-client", "velos-log-engine", "velos-stream"],
         never: &["clap", "rmcp"],
     },
     Row {
@@ -40,6 +45,7 @@ const TABLE: &[Row] = &[
             "velos-daemon",
             "velos-log-engine",
             "velos-mcp",
+            "velos-stream",
             "velos-tui",
         ],
         never: &[],

@@ -258,8 +258,15 @@ impl Reactor {
 
     /// Counters of a stream.
     pub fn capture_stats(&self, token: u64, stream: Stream) -> Result<CaptureStats, Errno> {
-        let mut raw =
-            RawCaptureStats { bytes: 0, lines: 0, dropped_lines: 0, dropped_bytes: 0, error: 0, segment: 0 };
+        let mut raw = RawCaptureStats {
+            bytes: 0,
+            lines: 0,
+            dropped_lines: 0,
+            dropped_bytes: 0,
+            error: 0,
+            segment: 0,
+            offset: 0,
+        };
         // SAFETY: `raw` is valid for the call (header, velos_capture_stats).
         check(unsafe { sys::velos_capture_stats(self.raw.as_ptr(), token, stream_bit(stream), &mut raw) })?;
         Ok(CaptureStats {
@@ -269,6 +276,7 @@ impl Reactor {
             dropped_bytes: raw.dropped_bytes,
             error: raw.error,
             segment: raw.segment,
+            offset: raw.offset,
         })
     }
 
@@ -340,6 +348,13 @@ impl Reactor {
     pub fn ipc_send(&mut self, client: u64, data: &[u8]) -> Result<(), Errno> {
         // SAFETY: data outlives the call, which copies what it cannot send (header, velos_ipc_send).
         check(unsafe { sys::velos_ipc_send(self.raw.as_ptr(), client, data.as_ptr(), data.len() as u64) })
+            .map(|_| ())
+    }
+
+    /// The same, only when nothing waits to be read by this client; else `IpcDrained` follows once nothing does.
+    pub fn ipc_offer(&mut self, client: u64, data: &[u8]) -> Result<(), Errno> {
+        // SAFETY: data outlives the call, which copies what it cannot send (header, velos_ipc_offer).
+        check(unsafe { sys::velos_ipc_offer(self.raw.as_ptr(), client, data.as_ptr(), data.len() as u64) })
             .map(|_| ())
     }
 

@@ -150,6 +150,8 @@ pub struct CaptureStats {
     pub error: i32,
     /// Number of the live segment.
     pub segment: u32,
+    /// Bytes in the live segment, whoever wrote them.
+    pub offset: u64,
 }
 
 /// How a file is put.

@@ -145,6 +145,7 @@ abi_struct!(RawCaptureStats = "VelosCaptureStats" {
     dropped_bytes: u64,
     error: i32,
     segment: u32,
+    offset: u64,
 });
 
 /// The reactor behind its pointer.
@@ -216,6 +217,7 @@ unsafe extern "C" {
     pub(crate) fn velos_fd_forget(r: *mut RawReactor, fd: i32);
     pub(crate) safe fn velos_rest();
     pub(crate) fn velos_ipc_listen(r: *mut RawReactor, fd: i32) -> i32;
+    pub(crate) fn velos_ipc_offer(r: *mut RawReactor, client: u64, data: *const u8, len: u64) -> i32;
     pub(crate) fn velos_ipc_send(r: *mut RawReactor, client: u64, data: *const u8, len: u64) -> i32;
     pub(crate) fn velos_ipc_close(r: *mut RawReactor, client: u64, flush: u32) -> i32;
 }

@@ -151,6 +151,11 @@ impl Index {
         self.streams & 0b110 == 0b110
     }
 
+    /// Number of the segment it is about.
+    pub(crate) fn segment(&self) -> Option<u64> {
+        self.header.get(8..16)?.try_into().ok().map(u64::from_le_bytes)
+    }
+
     /// All records.
     pub fn records(&self) -> &[Record] {
         &self.records

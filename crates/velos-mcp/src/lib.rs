@@ -27,6 +27,7 @@ mod logs;
 mod page;
 mod ports;
 mod prompts;
+mod pulse;
 mod reply;
 mod resources;
 mod sentence;

@@ -1,4 +1,5 @@
-//! Who wants to know when a resource changes: looked at twice a second, only while somebody asks.
+//! Who wants to know when a resource changes: looked at when the daemon tells that something happened, at most twice a
+//! second, and only while somebody asks.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,11 +8,16 @@ use std::time::Duration;
 use rmcp::model::ResourceUpdatedNotificationParam;
 use rmcp::service::{Peer, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer};
+use tokio::sync::Notify;
 
+use crate::pulse::Pulse;
 use crate::resources::Address;
 use crate::toolbox::Toolbox;
 
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// What happens meanwhile is looked at once.
+const CALM: Duration = Duration::from_millis(500);
+/// How often we see whether a client that nothing happens for is still there.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
 /// Of one client.
 pub(crate) const SUBSCRIPTIONS_MAX: usize = 50;
 
@@ -22,6 +28,8 @@ type Stamps = BTreeMap<String, u64>;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Subscriptions {
     stamps: Arc<Mutex<Stamps>>,
+    /// There are others now.
+    changed: Arc<Notify>,
 }
 
 impl Subscriptions {
@@ -42,11 +50,15 @@ impl Subscriptions {
             own.extend(stamps);
             is_first
         };
+        self.changed.notify_one();
         if is_first {
+            let changed = Arc::clone(&self.changed);
             let (own, toolbox, peer) = (Arc::clone(&self.stamps), Arc::clone(toolbox), peer.clone());
             tokio::spawn(async move {
-                while let Some(changed) = next(&own, &toolbox, || peer.is_transport_closed()).await {
-                    for uri in changed {
+                let mut pulse = Pulse::new(&toolbox.home);
+                let is_over = || peer.is_transport_closed();
+                while let Some(uris) = next(&own, &toolbox, &mut pulse, &changed, is_over).await {
+                    for uri in uris {
                         if peer
                             .notify_resource_updated(ResourceUpdatedNotificationParam::new(uri))
                             .await
@@ -63,6 +75,7 @@ impl Subscriptions {
 
     pub(crate) fn remove(&self, uri: &str) {
         self.stamps.lock().unwrap_or_else(PoisonError::into_inner).remove(uri);
+        self.changed.notify_one();
     }
 }
 
@@ -77,10 +90,11 @@ pub(crate) async fn listen(context: SubscriptionContext, toolbox: &Arc<Toolbox>)
             return Ok(());
         }
     }
+    let (mut pulse, never) = (Pulse::new(&toolbox.home), Notify::new());
     loop {
         tokio::select! {
             () = context.cancelled() => return Ok(()),
-            changed = next(&own, toolbox, || false) => {
+            changed = next(&own, toolbox, &mut pulse, &never, || false) => {
                 let Some(changed) = changed else {
                     // Nothing is watched: wait for the end.
                     context.cancelled().await;
@@ -100,14 +114,23 @@ pub(crate) async fn listen(context: SubscriptionContext, toolbox: &Arc<Toolbox>)
 async fn next(
     own: &Mutex<Stamps>,
     toolbox: &Arc<Toolbox>,
+    pulse: &mut Pulse,
+    others: &Notify,
     is_over: impl Fn() -> bool,
 ) -> Option<Vec<String>> {
     loop {
-        tokio::time::sleep(LOOK_EVERY).await;
         let uris: Vec<String> = own.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
         if uris.is_empty() || is_over() {
             return None;
         }
+        pulse.of_logs(uris.iter().any(|uri| matches!(Address::parse(uri), Some(Address::Log(_)))));
+        tokio::select! {
+            () = pulse.beat() => {}
+            () = others.notified() => continue,
+            () = tokio::time::sleep(CHECK_EVERY) => continue,
+        }
+        tokio::time::sleep(CALM).await;
+        pulse.rest();
         let now = looked(toolbox, uris).await.ok()?;
         let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
         let mut changed = Vec::new();

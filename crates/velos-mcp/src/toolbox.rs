@@ -20,7 +20,7 @@ use crate::spec::{self, Selection, Spec};
 use crate::{alert, tools};
 
 /// Who the daemon says it was.
-const CLIENT_NAME: &str = "mcp";
+pub(crate) const CLIENT_NAME: &str = "mcp";
 /// A daemon that hangs must not keep an agent for longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 

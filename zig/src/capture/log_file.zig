@@ -64,7 +64,7 @@ pub const LogFile = struct {
             return rc;
         }
         self.fd = fd;
-        self.size = stat.size;
+        self.set_size(stat.size);
         self.inode = stat.inode;
         self.device = stat.device;
         if (stat.is_regular) self.open_index(clock);
@@ -91,7 +91,7 @@ pub const LogFile = struct {
         self.index_fd = fd;
         const found = index.examine(fd, self.size);
         if (found.header) |header| {
-            self.segment = header.segment;
+            self.set_segment(header.segment);
             self.index_end = found.end;
             // Cut what is torn; a failure leaves garbage that readers recognise.
             _ = sys.truncate(fd, found.end);
@@ -156,6 +156,25 @@ pub const LogFile = struct {
         if (record) |last| self.write_record(last);
     }
 
+    pub const Position = struct { segment: u64, offset: u64 };
+
+    /// How far it is written. The one thing here that the loop thread asks for, while the writer goes on.
+    pub fn position(self: *const LogFile) Position {
+        while (true) {
+            const segment = @atomicLoad(u64, &self.segment, .acquire);
+            const offset = @atomicLoad(u64, &self.size, .acquire);
+            if (@atomicLoad(u64, &self.segment, .acquire) == segment) return .{ .segment = segment, .offset = offset };
+        }
+    }
+
+    fn set_size(self: *LogFile, size: u64) void {
+        @atomicStore(u64, &self.size, size, .release);
+    }
+
+    fn set_segment(self: *LogFile, segment: u64) void {
+        @atomicStore(u64, &self.segment, segment, .release);
+    }
+
     pub fn close(self: *LogFile) void {
         self.end_record();
         if (self.fd >= 0) sys.close(self.fd);
@@ -217,7 +236,7 @@ pub const LogFile = struct {
         }
         if (stat.size < self.size) {
             self.record = null;
-            self.size = stat.size;
+            self.set_size(stat.size);
             if (self.index_fd >= 0) self.start_index(clock);
             self.recover(0, clock);
         }
@@ -234,7 +253,7 @@ pub const LogFile = struct {
             if (joins) {
                 open_record.len += @intCast(bytes.len);
                 open_record.lines += lines;
-                self.size += bytes.len;
+                self.set_size(self.size + bytes.len);
                 return;
             }
             self.end_record();
@@ -251,7 +270,7 @@ pub const LogFile = struct {
             .flags = flags | if (stepped) index.flag.clock_stepped else 0,
         };
         self.record_since_ns = now_ns;
-        self.size += bytes.len;
+        self.set_size(self.size + bytes.len);
         if (bytes.len >= index.record_span) self.end_record();
     }
 
@@ -283,7 +302,7 @@ pub const LogFile = struct {
         var stat: sys.Stat = undefined;
         var target = self.segment_path(&old, self.segment) orelse return sys.negative(.NAMETOOLONG);
         while (sys.stat_path(target, &stat) == 0 or self.is_packed(self.segment)) {
-            self.segment += 1;
+            self.set_segment(self.segment + 1);
             target = self.segment_path(&old, self.segment) orelse return sys.negative(.NAMETOOLONG);
         }
         const rc = sys.rename(self.path, target);
@@ -293,7 +312,9 @@ pub const LogFile = struct {
         // A log without its index can still be read.
         _ = sys.rename(index_from, index_to);
         self.remove_segment(self.segment -| self.keep);
-        self.segment += 1;
+        // In this order, so that no position is told that is further than what is there.
+        self.set_size(0);
+        self.set_segment(self.segment + 1);
         self.rotated +%= 1;
         return self.open(clock);
     }
@@ -337,7 +358,7 @@ pub const LogFile = struct {
         if (self.fd < 0) return self.open(clock);
         const rc = sys.truncate(self.fd, 0);
         if (rc != 0) return rc;
-        self.size = 0;
+        self.set_size(0);
         self.lines = 0;
         if (self.index_fd >= 0) self.start_index(clock);
         return 0;

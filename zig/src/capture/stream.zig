@@ -344,13 +344,19 @@ pub const Stream = struct {
     }
 
     pub fn stats(stream: *const Stream) abi.CaptureStats {
+        // The log is there for as long as its capture is open.
+        const position: LogFile.Position = if (stream.log) |log|
+            log.position()
+        else
+            .{ .segment = stream.segment.load(.monotonic), .offset = 0 };
         return .{
             .bytes = stream.bytes.load(.monotonic),
             .lines = stream.lines.load(.monotonic),
             .dropped_lines = stream.dropped_lines.load(.monotonic),
             .dropped_bytes = stream.dropped_bytes.load(.monotonic),
             .@"error" = stream.failure.load(.monotonic),
-            .segment = stream.segment.load(.monotonic),
+            .segment = @truncate(position.segment),
+            .offset = position.offset,
         };
     }
 

@@ -92,6 +92,15 @@ pub(crate) struct PackLog {
     pub(crate) below: u64,
 }
 
+/// What there is besides events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Also {
+    /// Readings of CPU and memory
+    Samples,
+    /// Lines of logs
+    Logs,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Events {
     /// Only of these
@@ -100,6 +109,12 @@ pub(crate) struct Events {
     /// Go on as things happen
     #[arg(long, short)]
     pub(crate) follow: bool,
+    /// With --follow: also readings of CPU and memory, also lines of logs; go on when the daemon crashes
+    #[arg(long, value_name = "KIND", value_delimiter = ',', requires = "follow")]
+    pub(crate) with: Vec<Also>,
+    /// Pause between two readings, 250ms to 60s [default: 1s]
+    #[arg(long, value_name = "DURATION", requires = "with")]
+    pub(crate) interval: Option<String>,
     /// Only later events: 1h, 10:30, yesterday, RFC 3339, or #N for those after sequence number N
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,

@@ -21,7 +21,10 @@ pub(crate) fn run(context: &super::Context, events: &Events) -> super::Result {
     }
     let text: String = reply.events.iter().map(|event| line(context, event)).collect();
     if print(&text)? == Printed::Read && events.follow {
-        follow(context, &mut client, EventsParams { since: Some(reply.newest), ..params })?;
+        match events.with.is_empty() {
+            true => follow(context, &mut client, EventsParams { since: Some(reply.newest), ..params })?,
+            false => super::events_live::follow(context, events, reply.newest)?,
+        }
     }
     Ok(0)
 }
@@ -50,7 +53,7 @@ fn follow(context: &super::Context, client: &mut Client, params: EventsParams) -
     }
 }
 
-fn line(context: &super::Context, event: &Event) -> String {
+pub(crate) fn line(context: &super::Context, event: &Event) -> String {
     if context.machine {
         return format!("{}\n", serde_json::json!(event));
     }

@@ -11,6 +11,7 @@ mod declare;
 mod drift;
 pub(crate) mod env;
 pub(crate) mod events;
+mod events_live;
 pub(crate) mod flush;
 mod from_file;
 pub(crate) mod health;

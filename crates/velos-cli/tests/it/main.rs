@@ -34,6 +34,7 @@ mod reload;
 mod runs;
 mod selectors;
 mod start_errors;
+mod stream;
 mod take_over;
 mod upgrade;
 mod watch;

@@ -1,11 +1,15 @@
-//! Asks the daemon once a second, and for single instances when they are looked at; carries requests to it.
+//! Keeps the list, and asks for single instances when they are looked at; carries requests to the daemon.
+//!
+//! The list is asked for when something happened; from one reading to the next its numbers come from the readings that
+//! the daemon sends once a second. When none come (it is away, or older than readings) the list is asked for instead.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use velos_client::{Client, ErrorCode, ErrorReply, Home};
 use velos_core::instance::InstanceId;
-use velos_core::protocol::{HelloReply, InfoReply, ListReply, Outcomes, Targets, method};
+use velos_core::live::Samples;
+use velos_core::protocol::{HelloReply, InfoReply, InstanceSummary, ListReply, Outcomes, Targets, method};
 use velos_core::raw_string::RawString;
 
 use crate::Words;
@@ -13,20 +17,37 @@ use crate::msg::{Msg, Verb};
 
 use super::NAME;
 
-/// How often the list is asked for.
+/// How often the list is asked for while no readings come.
 const PERIOD: Duration = Duration::from_secs(1);
+/// How long a reading may be late.
+const LATE: Duration = Duration::from_millis(1_700);
 /// How long the daemon may take to answer before it counts as away.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Every so many lists the daemon tells of itself.
-const HELLO_EVERY: u32 = 10;
+/// Every so many lists, of one a second, the daemon tells of itself, and the list is asked for whatever is known: some
+/// of it changes without an event.
+const ASK_EVERY: u32 = 10;
 
 /// An instance whose whole is wanted, and how the daemon names it.
 pub(super) type Wanted = (InstanceId, String);
 
+/// What the thread is told.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// The whole of an instance is wanted.
+    Info(Wanted),
+    /// Something happened: the list is old.
+    Changed,
+    /// The daemon came or went.
+    Now,
+    /// The daemon's readings.
+    Samples(Samples),
+}
+
 /// Takes the instances whose whole is wanted.
-pub(super) fn spawn(home: &Home, words: Words, send: &Sender<Msg>) -> Sender<Wanted> {
+pub(super) fn spawn(home: &Home, words: Words, send: &Sender<Msg>) -> Sender<Ask> {
     let (ask, asked) = mpsc::channel();
-    let asker = Asker { home: home.clone(), words, send: send.clone(), client: None, lists: 0, pid: 0 };
+    let asker =
+        Asker { home: home.clone(), words, send: send.clone(), client: None, lists: 0, pid: 0, rows: None };
     std::thread::spawn(move || asker.run(&asked));
     ask
 }
@@ -39,25 +60,40 @@ struct Asker {
     lists: u32,
     /// Of the daemon that was told of last.
     pid: i32,
+    /// The list as it is known; `None`: it has to be asked for.
+    rows: Option<Vec<InstanceSummary>>,
 }
 
 impl Asker {
-    fn run(mut self, asked: &Receiver<Wanted>) {
+    fn run(mut self, asked: &Receiver<Ask>) {
         let mut due = Instant::now();
         loop {
-            let wanted = match asked.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            let (mut info, mut samples, mut is_due) = (None, None, false);
+            match asked.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 // Only the newest: the others are not looked at any more.
-                Ok(first) => Some(asked.try_iter().last().unwrap_or(first)),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            let result = match wanted {
-                Some((id, target)) => self.info(id, target),
-                None => {
-                    due = Instant::now() + PERIOD;
-                    self.list()
+                Ok(first) => {
+                    for ask in std::iter::once(first).chain(asked.try_iter()) {
+                        match ask {
+                            Ask::Info(wanted) => info = Some(wanted),
+                            Ask::Changed => self.rows = None,
+                            Ask::Now => is_due = true,
+                            Ask::Samples(newest) => samples = Some(newest),
+                        }
+                    }
                 }
+                Err(RecvTimeoutError::Timeout) => is_due = true,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if is_due || samples.is_some() {
+                due = Instant::now() + if samples.is_some() { LATE } else { PERIOD };
+            }
+            let listed = match samples {
+                Some(samples) if !is_due && self.take_samples(&samples) => Ok(()),
+                Some(_) => self.list(),
+                None if is_due => self.list(),
+                None => Ok(()),
             };
+            let result = listed.and_then(|()| info.map_or(Ok(()), |(id, target)| self.info(id, target)));
             if let Err(error) = result {
                 self.client = None;
                 if self.send.send(Msg::Away(error.message)).is_err() {
@@ -65,6 +101,21 @@ impl Asker {
                 }
             }
         }
+    }
+
+    /// The list with new numbers, if they are about the same instances.
+    fn take_samples(&mut self, samples: &Samples) -> bool {
+        let is_turn = self.lists.is_multiple_of(ASK_EVERY);
+        let Some(rows) = self.rows.as_mut().filter(|_| !is_turn && self.client.is_some()) else {
+            return false;
+        };
+        if !apply(rows, samples) {
+            return false;
+        }
+        let rows = rows.clone();
+        self.lists = self.lists.wrapping_add(1);
+        self.tell(Msg::List(rows));
+        true
     }
 
     fn client(&mut self) -> Result<&mut Client, ErrorReply> {
@@ -89,11 +140,12 @@ impl Asker {
         if hello.pid != self.pid {
             self.pid = hello.pid;
             self.tell(Msg::Here(Box::new(hello)));
-        } else if self.lists.is_multiple_of(HELLO_EVERY) {
+        } else if self.lists.is_multiple_of(ASK_EVERY) {
             let hello: HelloReply = self.client()?.call(method::PING, &Targets::default())?;
             self.tell(Msg::Here(Box::new(hello)));
         }
         self.lists = self.lists.wrapping_add(1);
+        self.rows = Some(list.instances.clone());
         self.tell(Msg::List(list.instances));
         Ok(())
     }
@@ -122,6 +174,23 @@ impl Asker {
         // Nobody hears it only when the process ends.
         let _ = self.send.send(msg);
     }
+}
+
+/// Whether all were the same as before, which is when the rows have the new numbers.
+fn apply(rows: &mut [InstanceSummary], samples: &Samples) -> bool {
+    let is_same = rows.len() == samples.instances.len()
+        && rows.iter().zip(&samples.instances).all(|(row, sample)| {
+            (row.id, row.phase, row.pid, row.restarts)
+                == (sample.id, sample.phase, sample.pid, sample.restarts)
+        });
+    if is_same {
+        for (row, sample) in rows.iter_mut().zip(&samples.instances) {
+            row.uptime_ms = sample.uptime_ms;
+            row.cpu_centipercent = sample.cpu_centipercent;
+            row.rss_bytes = sample.rss_bytes;
+        }
+    }
+    is_same
 }
 
 /// Ask for something on a connection of its own: it takes as long as the apps take.
@@ -186,6 +255,7 @@ fn tell_outcomes(verb: Verb, outcomes: &Outcomes) -> (String, bool) {
 mod tests {
     use super::*;
     use velos_core::instance::Phase;
+    use velos_core::live::InstanceSample;
     use velos_core::protocol::Outcome;
 
     fn outcome(slot: u32, phase: Phase, ok: bool) -> Outcome {
@@ -201,6 +271,35 @@ mod tests {
             exit: None,
             err_log: None,
         }
+    }
+
+    #[test]
+    fn readings_are_taken_for_those_who_are_as_they_were() {
+        let mut rows = crate::sample::instances();
+        let of = |rows: &[InstanceSummary]| -> Vec<InstanceSample> {
+            let sample = |row: &InstanceSummary| InstanceSample {
+                id: row.id,
+                name: row.name.clone(),
+                slot: row.slot,
+                phase: row.phase,
+                pid: row.pid,
+                uptime_ms: Some(77),
+                restarts: row.restarts,
+                cpu_centipercent: Some(42),
+                rss_bytes: Some(4_096),
+            };
+            rows.iter().map(sample).collect()
+        };
+        let mut samples = Samples { at_ms: 0, instances: of(&rows) };
+        assert!(apply(&mut rows, &samples));
+        let numbers = |row: &InstanceSummary| (row.uptime_ms, row.cpu_centipercent, row.rss_bytes);
+        assert!(rows.iter().all(|row| numbers(row) == (Some(77), Some(42), Some(4_096))));
+        samples.instances[0].restarts += 1;
+        samples.instances[0].uptime_ms = Some(1);
+        assert!(!apply(&mut rows, &samples), "it was restarted");
+        samples.instances.pop();
+        assert!(!apply(&mut rows, &samples), "one is gone");
+        assert_eq!(rows[0].uptime_ms, Some(77), "and then nothing of it is taken");
     }
 
     #[test]

@@ -1,19 +1,25 @@
-//! Follows the daemon's events; after a pause it goes on behind the last one it has.
+//! Follows what the daemon tells: events for the screen, readings for who keeps the list. It goes on with the daemon that
+//! follows one that went away, behind the last event it has.
 
+use std::ops::ControlFlow;
 use std::sync::mpsc::{SendError, Sender};
 use std::time::Duration;
 
-use velos_client::{Client, ErrorReply, Home, Notice};
+use velos_client::{Client, ErrorCode, ErrorReply, Home};
 use velos_core::event::{Cause, Event, What};
 use velos_core::instance::{Exit, Phase};
 use velos_core::protocol::{EventsParams, EventsReply, method};
+use velos_stream::{Item, Wanted};
 
 use crate::Words;
 use crate::model::EVENTS_MAX;
 use crate::msg::{EventLine, Msg};
 
 use super::NAME;
+use super::daemon::Ask;
 
+/// Between two readings, milliseconds: what a sparkline shows.
+const SAMPLES_MS: u32 = 1_000;
 /// Before it is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long the daemon may take to answer the first question.
@@ -33,18 +39,18 @@ impl From<ErrorReply> for Stop {
     }
 }
 
-impl From<SendError<Msg>> for Stop {
-    fn from(_: SendError<Msg>) -> Self {
+impl<T> From<SendError<T>> for Stop {
+    fn from(_: SendError<T>) -> Self {
         Self::Over
     }
 }
 
-pub(super) fn spawn(home: &Home, words: Words, send: &Sender<Msg>) {
-    let (home, send) = (home.clone(), send.clone());
+pub(super) fn spawn(home: &Home, words: Words, send: &Sender<Msg>, ask: &Sender<Ask>) {
+    let mut teller = Teller { words, send: send.clone(), ask: ask.clone(), last: None };
+    let home = home.clone();
     std::thread::spawn(move || {
-        let mut last = None;
         loop {
-            match follow(&home, words, &send, &mut last) {
+            match teller.follow(&home) {
                 Err(Stop::Over) => return,
                 Ok(()) | Err(Stop::Lost) => std::thread::sleep(PAUSE),
             }
@@ -52,22 +58,56 @@ pub(super) fn spawn(home: &Home, words: Words, send: &Sender<Msg>) {
     });
 }
 
-fn follow(home: &Home, words: Words, send: &Sender<Msg>, last: &mut Option<u64>) -> Result<(), Stop> {
-    let Some(mut client) = Client::connect_within(home, NAME, PATIENCE)? else { return Ok(()) };
-    let limit = u32::try_from(EVENTS_MAX).unwrap_or(0);
-    let params = EventsParams { since: *last, targets: Vec::new(), limit };
-    let past: EventsReply = client.call(method::EVENTS, &params)?;
-    send.send(Msg::Events(past.events.iter().map(|event| line(words, event)).collect()))?;
-    *last = Some(past.newest);
-    client.subscribe(&EventsParams { since: *last, ..EventsParams::default() })?;
-    loop {
-        match client.next_notice()? {
-            Notice::Event(event) => {
-                *last = Some(event.sequence);
-                send.send(Msg::Events(vec![line(words, &event)]))?;
-            }
-            Notice::Lost(count) => send.send(Msg::EventsLost(count))?,
+struct Teller {
+    words: Words,
+    send: Sender<Msg>,
+    ask: Sender<Ask>,
+    /// Sequence number of the last event.
+    last: Option<u64>,
+}
+
+impl Teller {
+    fn follow(&mut self, home: &Home) -> Result<(), Stop> {
+        let Some(mut client) = Client::connect_within(home, NAME, PATIENCE)? else { return Ok(()) };
+        let limit = u32::try_from(EVENTS_MAX).unwrap_or(0);
+        let params = EventsParams { since: self.last, targets: Vec::new(), limit };
+        let past: EventsReply = client.call(method::EVENTS, &params)?;
+        drop(client);
+        let words = self.words;
+        self.send.send(Msg::Events(past.events.iter().map(|event| line(words, event)).collect()))?;
+        self.last = Some(past.newest);
+        match self.stream(home, Some(SAMPLES_MS)) {
+            // One that knows no readings still tells what happens; the list is asked for as it always was.
+            Err(error) if error.code == ErrorCode::Version => Ok(self.stream(home, None)?),
+            other => Ok(other?),
         }
+    }
+
+    /// Until nobody listens, or there was no daemon to begin with.
+    fn stream(&mut self, home: &Home, samples_ms: Option<u32>) -> Result<(), ErrorReply> {
+        let wanted = Wanted { since: self.last, samples_ms, ..Wanted::default() };
+        velos_stream::for_each(home, NAME, wanted, |item| match self.take(item) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(Ok(())),
+        })
+    }
+
+    fn take(&mut self, item: Item) -> Result<(), Stop> {
+        match item {
+            Item::Event(event) => {
+                self.last = Some(event.sequence);
+                self.send.send(Msg::Events(vec![line(self.words, &event)]))?;
+                self.ask.send(Ask::Changed)?;
+            }
+            Item::Samples(samples) => self.ask.send(Ask::Samples(samples))?,
+            Item::Lost(missed) if missed.events > 0 => {
+                self.send.send(Msg::EventsLost(missed.events))?;
+                self.ask.send(Ask::Changed)?;
+            }
+            Item::Here(_) | Item::Away(_) => self.ask.send(Ask::Now)?,
+            Item::Lost(_) | Item::Line(_) | Item::Unreadable(_) => {}
+        }
+        Ok(())
     }
 }
 

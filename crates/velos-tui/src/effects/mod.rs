@@ -1,6 +1,6 @@
 //! Everything that touches the world: threads that send messages, and the loop that draws.
 //!
-//! One thread each reads the terminal, waits for signals, asks the daemon once a second, follows its events, looks at the
+//! One thread each reads the terminal, waits for signals, keeps the list, follows what the daemon tells, looks at the
 //! machine, and follows the logs of the selected process. All of them only send; the loop alone owns the model and the
 //! screen. It draws when something came, at most [`FRAMES`] times a second, and sleeps otherwise.
 
@@ -77,7 +77,7 @@ fn show(
         send: send.clone(),
     };
     read_input(send);
-    events::spawn(home, words, send);
+    events::spawn(home, words, send, &world.daemon);
     host::spawn(send);
     let pause = Duration::from_secs(1) / FRAMES;
     let mut drawn: Option<Instant> = None;
@@ -114,7 +114,7 @@ fn show(
 
 /// Where effects go.
 struct World {
-    daemon: Sender<daemon::Wanted>,
+    daemon: Sender<daemon::Ask>,
     logs: logs::Reader,
     home: Home,
     words: Words,
@@ -126,7 +126,7 @@ impl World {
         match effect {
             Effect::Act(verb, targets) => daemon::act(&self.home, &self.send, verb, targets),
             // The thread lives as long as we do.
-            Effect::Info(id, target) => drop(self.daemon.send((id, target))),
+            Effect::Info(id, target) => drop(self.daemon.send(daemon::Ask::Info((id, target)))),
             Effect::Runs(id, target) => runs::ask(&self.home, self.words, &self.send, id, target),
             Effect::Follow(source) => self.logs.follow(source),
             Effect::Digest(source) => self.logs.digest(source),

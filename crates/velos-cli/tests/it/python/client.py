@@ -101,6 +101,45 @@ def keys(document, *names):
     assert not missing, f"{missing} not in {sorted(document)}"
 
 
+def live_updates(path, daemon, program):
+    """Samples, and the lines of a log from the positions that are told."""
+    watcher = Connection(path)
+    watcher.call("hello", {"version": 1, "oldest": 1, "client": "watcher"})
+    refused(watcher, "usage", "subscribe", {"kinds": ["weather"]})
+    refused(watcher, "usage", "subscribe", {"kinds": ["samples"], "interval_ms": 1})
+    subscribed = watcher.call("subscribe", {"kinds": ["samples", "logs"], "interval_ms": 250})
+    keys(subscribed, "kinds", "newest", "logs")
+    assert subscribed["kinds"] == ["samples", "logs"]
+    keys(subscribed["logs"][0], "id", "name", "slot", "stream", "path", "from", "to", "lines")
+
+    writer = declaration("writer", program, "lines", "20", "--size", "30", "--rate", "100")
+    assert daemon.call("start", {"apps": [writer]})["instances"][0]["ok"]
+    samples, written, times = 0, b"", []
+    while written.count(b"\n") < 21 or samples < 2:
+        method, params = watcher.notification()
+        assert method in ("samples", "logs"), method
+        times.append(params["at_ms"])
+        if method == "samples":
+            samples += 1
+            one = [one for one in params["instances"] if one["name"] == "two"][0]
+            keys(one, "id", "name", "slot", "phase", "restarts", "pid", "uptime_ms", "cpu_centipercent", "rss_bytes")
+            continue
+        for log in params["logs"]:
+            if log["name"] == "writer" and log["stream"] == "out":
+                start, end = log["from"], log["to"]
+                assert start["segment"] == end["segment"] and start["offset"] == len(written), log
+                with open(log["path"], "rb") as file:
+                    file.seek(start["offset"])
+                    piece = file.read(end["offset"] - start["offset"])
+                assert piece.count(b"\n") == log["lines"], (piece, log)
+                written += piece
+    lines = written.split(b"\n")
+    assert [int(line[:10]) for line in lines[:20]] == list(range(1, 21)) and lines[20] == b"end 20", lines
+    assert times == sorted(times)
+    assert watcher.call("unsubscribe") == {}
+    assert daemon.call("delete", {"targets": ["writer"]})["instances"][0]["ok"]
+
+
 def conversation(path, program):
     stranger = Connection(path)
     refused(stranger, "usage", "list")
@@ -152,6 +191,8 @@ def conversation(path, program):
     assert {"added", "transition"} <= {event["kind"] for event in seen}
     assert abs(seen[-1]["at_ms"] / 1000 - time.time()) < 60
     assert follower.call("unsubscribe") == {}
+
+    live_updates(path, daemon, program)
 
     events = daemon.call("events", {"since": sequences[0], "targets": ["two"], "limit": 2})
     keys(events, "events", "newest", "oldest")
