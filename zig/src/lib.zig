@@ -9,6 +9,9 @@ const sample = @import("sample.zig");
 const Reactor = @import("reactor.zig").Reactor;
 const Source = @import("source.zig").Source;
 
+/// Our threads never walk their stack, so none needs a second one for signals: a quarter of a megabyte in each.
+pub const std_options: std.Options = .{ .signal_stack_size = null };
+
 pub const panic = @import("panic.zig").handler;
 
 export fn velos_abi_version() u32 {

@@ -11,6 +11,7 @@ test {
     _ = @import("signal_tree.zig");
     _ = @import("sample.zig");
     _ = @import("files.zig");
+    _ = @import("eraser.zig");
     _ = @import("capture/form.zig");
     _ = @import("capture/index.zig");
     _ = @import("capture/fifo.zig");

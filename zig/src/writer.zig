@@ -10,6 +10,7 @@ const fifo = @import("capture/fifo.zig");
 const files = @import("files.zig");
 const journal_module = @import("capture/journal.zig");
 const Clock = @import("capture/log_file.zig").Clock;
+const Eraser = @import("eraser.zig").Eraser;
 const Form = @import("capture/form.zig").Form;
 const LogFile = @import("capture/log_file.zig").LogFile;
 const Poller = @import("poller.zig").Poller;
@@ -80,6 +81,7 @@ pub const Writer = struct {
 
     // The thread's own.
     peeker: fifo.Peeker,
+    eraser: ?Eraser = null,
     clock: Clock = .{},
     journal: ?journal_module.Journal = null,
     captures: std.ArrayListUnmanaged(*Capture) = .empty,
@@ -97,6 +99,7 @@ pub const Writer = struct {
             .poller = undefined,
             .loop = loop,
             .peeker = fifo.Peeker.init() orelse return sys.negative(.MFILE),
+            .eraser = Eraser.init(),
             .stall_ns = options.write_stall_ms * @as(u64, ms),
             .index_ns = options.index_interval_ms * @as(u64, ms),
             .partial_ns = options.partial_line_ms * @as(u64, ms),
@@ -119,6 +122,7 @@ pub const Writer = struct {
             std.Thread.yield() catch {}; // nothing else to do than to look again
         }
         thread.join();
+        if (writer.eraser) |*eraser| eraser.deinit(give_up);
         writer.peeker.deinit();
         writer.poller.deinit();
         if (writer.journal) |*file| file.deinit();
@@ -332,6 +336,7 @@ pub const Writer = struct {
         }
         const log = allocator.create(LogFile) catch return sys.negative(.NOMEM);
         log.* = .{ .path = path, .max_bytes = capture.max_bytes, .keep = capture.keep };
+        if (writer.eraser) |*eraser| log.eraser = eraser;
         log.path = allocator.dupeZ(u8, path) catch {
             allocator.destroy(log);
             return sys.negative(.NOMEM);

@@ -3,10 +3,13 @@
 const std = @import("std");
 const sys = @import("../sys.zig");
 const index = @import("index.zig");
+const Eraser = @import("../eraser.zig").Eraser;
 
 /// How often we look whether the name still leads to our file.
 const identity_check_ns = 250 * std.time.ns_per_ms;
 const path_max = 4096;
+/// As many segments may wait to be removed when a daemon is killed.
+const left_behind_max = 3;
 
 pub const Clock = struct {
     last_us: u64 = 0,
@@ -25,6 +28,8 @@ pub const Written = struct {
     len: usize,
     /// 0, or why not all are.
     rc: i32,
+    /// Ends of lines in them.
+    lines: u32 = 0,
 };
 
 pub const LogFile = struct {
@@ -42,6 +47,8 @@ pub const LogFile = struct {
     lines: u64 = 0,
     max_bytes: u64,
     keep: u32,
+    /// Who removes segments that are too old; null: we do.
+    eraser: ?*Eraser = null,
     record: ?index.Record = null,
     record_since_ns: u64 = 0,
     checked_ns: u64 = 0,
@@ -198,8 +205,9 @@ pub const LogFile = struct {
             done += @intCast(n);
         }
         if (rc != 0) done = self.cut_torn_line(bytes[0..done], flags);
-        if (done > 0) self.note(bytes[0..done], stream, flags, now_ns, clock);
-        return .{ .len = done, .rc = rc };
+        const lines = index.count_lines(bytes[0..done]);
+        if (done > 0) self.note(done, lines, stream, flags, now_ns, clock);
+        return .{ .len = done, .rc = rc, .lines = lines };
     }
 
     /// A full disk took a part: keep whole lines only, as what follows may be dropped. How much is kept.
@@ -243,17 +251,16 @@ pub const LogFile = struct {
         return 0;
     }
 
-    fn note(self: *LogFile, bytes: []const u8, stream: u8, flags: u8, now_ns: u64, clock: *Clock) void {
-        const lines = index.count_lines(bytes);
+    fn note(self: *LogFile, len: usize, lines: u32, stream: u8, flags: u8, now_ns: u64, clock: *Clock) void {
         self.lines += lines;
         if (self.dirty_since_ns == 0) self.dirty_since_ns = now_ns;
         if (self.record) |*open_record| {
             const joins = open_record.stream == stream and flags == 0 and
-                open_record.flags & index.flag.ends_inside == 0 and open_record.len + bytes.len <= index.record_span;
+                open_record.flags & index.flag.ends_inside == 0 and open_record.len + len <= index.record_span;
             if (joins) {
-                open_record.len += @intCast(bytes.len);
+                open_record.len += @intCast(len);
                 open_record.lines += lines;
-                self.set_size(self.size + bytes.len);
+                self.set_size(self.size + len);
                 return;
             }
             self.end_record();
@@ -264,14 +271,14 @@ pub const LogFile = struct {
         self.record = .{
             .offset = self.size,
             .time_us = time_us,
-            .len = @intCast(bytes.len),
+            .len = @intCast(len),
             .lines = lines,
             .stream = stream,
             .flags = flags | if (stepped) index.flag.clock_stepped else 0,
         };
         self.record_since_ns = now_ns;
-        self.set_size(self.size + bytes.len);
-        if (bytes.len >= index.record_span) self.end_record();
+        self.set_size(self.size + len);
+        if (len >= index.record_span) self.end_record();
     }
 
     pub fn end_record(self: *LogFile) void {
@@ -311,7 +318,7 @@ pub const LogFile = struct {
         const index_to = std.fmt.bufPrintZ(&to, "{s}.vix", .{target}) catch return sys.negative(.NAMETOOLONG);
         // A log without its index can still be read.
         _ = sys.rename(index_from, index_to);
-        self.remove_segment(self.segment -| self.keep);
+        self.remove_old_segments();
         // In this order, so that no position is told that is further than what is there.
         self.set_size(0);
         self.set_segment(self.segment + 1);
@@ -328,16 +335,28 @@ pub const LogFile = struct {
         return sys.stat_path(name, &stat) == 0;
     }
 
-    fn remove_segment(self: *LogFile, segment: u64) void {
+    /// Also those before the one that is too old by now: a daemon that was killed may have left them.
+    fn remove_old_segments(self: *LogFile) void {
+        const newest = self.segment -| self.keep;
+        var segment = newest -| left_behind_max;
+        while (segment <= newest) : (segment += 1) self.remove_segment(segment, self.eraser);
+    }
+
+    fn remove_segment(self: *LogFile, segment: u64, eraser: ?*Eraser) void {
         if (segment == 0) return;
         var buffer: [path_max]u8 = undefined;
-        var index_buffer: [path_max]u8 = undefined;
+        var beside_buffer: [path_max]u8 = undefined;
         const path = self.segment_path(&buffer, segment) orelse return;
         // What is gone already need not be removed.
-        _ = sys.unlink(path);
         inline for (.{ "{s}.vix", "{s}.zst" }) |form| {
-            const beside = std.fmt.bufPrintZ(&index_buffer, form, .{path}) catch return;
+            const beside = std.fmt.bufPrintZ(&beside_buffer, form, .{path}) catch return;
             _ = sys.unlink(beside);
+        }
+        var stat: sys.Stat = undefined;
+        if (eraser == null or sys.stat_path(path, &stat) != 0) {
+            _ = sys.unlink(path);
+        } else {
+            eraser.?.erase(path);
         }
     }
 
@@ -353,7 +372,7 @@ pub const LogFile = struct {
         var segment = self.segment;
         while (segment > 1 and self.segment - segment <= @as(u64, self.keep) + 1) {
             segment -= 1;
-            self.remove_segment(segment);
+            self.remove_segment(segment, null);
         }
         if (self.fd < 0) return self.open(clock);
         const rc = sys.truncate(self.fd, 0);

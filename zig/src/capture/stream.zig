@@ -166,7 +166,7 @@ pub const Stream = struct {
             stream.inside_line = bytes[written.len - 1] != '\n';
             stream.partial_since_ns = 0;
             _ = stream.bytes.fetchAdd(written.len, .monotonic);
-            _ = stream.lines.fetchAdd(index.count_lines(bytes[0..written.len]), .monotonic);
+            _ = stream.lines.fetchAdd(written.lines, .monotonic);
         }
         if (log.rotated != before) stream.note_rotation(log);
         return written.rc;
