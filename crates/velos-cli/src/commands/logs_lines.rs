@@ -37,6 +37,7 @@ pub(crate) fn show(
         colour: context.colour,
         clock: Clock::system(),
         pattern: wanted.pattern.as_ref(),
+        last_second: Default::default(),
     };
     let sink = Sink::new(!streams && wanted.format.is_text());
     let mut screen = Screen {
@@ -211,7 +212,11 @@ impl Screen<'_> {
         let mut items = Vec::new();
         while let Some((log, line)) = merged.next_line().map_err(lost)? {
             let number = owners.get(log).copied().unwrap_or(first);
-            if let Some(pipe) = self.pipes.get_mut(number) {
+            if is_alone {
+                if self.wanted.wants_stream(line.stream) {
+                    self.put_line(number, &line)?;
+                }
+            } else if let Some(pipe) = self.pipes.get_mut(number) {
                 pipe.push(self.wanted, &line, &mut items);
             }
             for item in items.drain(..) {
@@ -222,6 +227,16 @@ impl Screen<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A line that was found by its pattern and needs nothing else.
+    fn put_line(&mut self, number: usize, line: &LineRef<'_>) -> Result<(), ErrorReply> {
+        if *self.formatter.format == Format::Raw {
+            self.text.extend_from_slice(line.bytes);
+            self.text.push(b'\n');
+            return if self.text.len() >= WRITE_BYTES { self.flush() } else { Ok(()) };
+        }
+        self.put(number, &Item::Line { line: line.to_line(), level: None, is_context: false })
     }
 
     fn put(&mut self, number: usize, item: &Item) -> Result<(), ErrorReply> {

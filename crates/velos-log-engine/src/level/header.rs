@@ -31,12 +31,13 @@ pub(super) fn of(line: &[u8]) -> Option<(Level, usize)> {
     None
 }
 
-/// The level at one token, where its source has always put it. There a word in any case counts.
-pub(super) fn at(line: &[u8], number: usize) -> Option<Level> {
+/// The level at one token, where its source has always put it, with where it begins and its bytes. There a word in any case
+/// counts.
+pub(super) fn at(line: &[u8], number: usize) -> Option<(Level, usize, &[u8])> {
     let zone = line.get(..line.len().min(ZONE_BYTES))?;
     let (start, token) = tokens(zone).nth(number)?;
     let spot = Spot { line, token, start, number };
-    spot.level().or_else(|| Level::from_word(trim(token)))
+    spot.level().or_else(|| Level::from_word(trim(token))).map(|level| (level, start, token))
 }
 
 /// Words between spaces and bars, each with its place.
@@ -61,7 +62,7 @@ fn is_plain(token: &[u8]) -> bool {
         && token.iter().skip(1).any(u8::is_ascii_lowercase)
 }
 
-fn trim(token: &[u8]) -> &[u8] {
+pub(super) fn trim(token: &[u8]) -> &[u8] {
     let is_frame = |byte: &u8| !byte.is_ascii_alphanumeric();
     let start = token.iter().position(|byte| !is_frame(byte)).unwrap_or(0);
     let end = token.iter().rposition(|byte| !is_frame(byte)).map_or(start, |last| last + 1);

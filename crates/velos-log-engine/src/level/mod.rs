@@ -13,6 +13,7 @@
 //! line came on stderr proves nothing.
 
 mod classifier;
+mod column;
 mod header;
 mod inferred;
 mod marked;
