@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use velos_log_engine::Stream;
-use velos_log_engine::query::{Merged, Pattern, Reader, Window, last};
+use velos_log_engine::query::{Merged, Pattern, Reader, Window, last, last_matching};
 
 /// Record by record, as the daemon writes it.
 fn write_log(path: &Path, pieces: &[(Vec<u8>, u64, u8)]) {
@@ -220,6 +220,9 @@ fn a_search_over_blocks_finds_what_one_line_by_line_finds() {
             expected.extend(Some(line.bytes.to_vec()).filter(|line| pattern.wants(line)));
         }
         assert!(found == expected, "{pattern:?}: {} instead of {}", found.len(), expected.len());
+        let ends: Vec<_> = last_matching(reader(), 9, Some(&pattern), |_| true).unwrap();
+        let ends: Vec<_> = ends.into_iter().map(|line| line.bytes).collect();
+        assert_eq!(ends, expected[expected.len().saturating_sub(9)..], "{pattern:?}");
     }
 }
 

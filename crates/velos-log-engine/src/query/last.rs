@@ -4,6 +4,7 @@ use std::io;
 use std::ops::Range;
 
 use super::block::{Block, Known, LineRef};
+use super::pattern::Pattern;
 use super::reader::{BLOCK_BYTES, Part, Reader};
 use crate::line::Line;
 
@@ -11,12 +12,18 @@ use crate::line::Line;
 const FIRST_BYTES: usize = 32 * 1024;
 
 /// The last `count` lines of a log that `wants` accepts, oldest first.
-pub fn last(
-    reader: Reader,
+pub fn last(reader: Reader, count: usize, wants: impl FnMut(&LineRef<'_>) -> bool) -> io::Result<Vec<Line>> {
+    last_matching(reader, count, None, wants)
+}
+
+/// The same of the lines that a pattern wants, which is looked for in whole blocks.
+pub fn last_matching(
+    mut reader: Reader,
     count: usize,
-    mut wants: impl FnMut(&LineRef<'_>) -> bool,
+    pattern: Option<&Pattern>,
+    wants: impl FnMut(&LineRef<'_>) -> bool,
 ) -> io::Result<Vec<Line>> {
-    let mut reader = reader;
+    let mut wanted = Wanted { pattern, wants };
     let (mut closed, live) = reader.take_parts();
     let mut runs: Vec<Vec<Line>> = Vec::new();
     let mut missing = count;
@@ -33,9 +40,9 @@ pub fn last(
             }
         };
         let lines = if part.is_shared() || !part.has_times && !reader.window().is_all() {
-            forward(part, &reader, missing, &mut wants)?
+            forward(part, &reader, missing, &mut wanted)?
         } else {
-            backward(part, &reader, missing, &mut wants)?
+            backward(part, &reader, missing, &mut wanted)?
         };
         missing -= lines.len();
         runs.push(lines);
@@ -43,17 +50,36 @@ pub fn last(
     Ok(runs.into_iter().rev().flatten().collect())
 }
 
+struct Wanted<'a, F> {
+    pattern: Option<&'a Pattern>,
+    wants: F,
+}
+
+impl<F: FnMut(&LineRef<'_>) -> bool> Wanted<'_, F> {
+    /// The lines of a block that the pattern wants, in order.
+    fn candidates<'b>(&self, block: &Block<'b>) -> Vec<LineRef<'b>> {
+        let Some(pattern) = self.pattern else { return block.lines().collect() };
+        let (mut lines, mut at) = (Vec::new(), 0);
+        let may_search = pattern.may_search(block);
+        while let Some((line, end)) = pattern.next_in(block, at, may_search) {
+            lines.push(line);
+            at = end;
+        }
+        lines
+    }
+}
+
 /// Lines whose pieces or times are known to who reads from the start only.
 fn forward(
     part: Part,
     reader: &Reader,
     count: usize,
-    wants: &mut impl FnMut(&LineRef<'_>) -> bool,
+    wanted: &mut Wanted<'_, impl FnMut(&LineRef<'_>) -> bool>,
 ) -> io::Result<Vec<Line>> {
     let mut reader = Reader::of_part(part, reader);
     let mut kept = std::collections::VecDeque::new();
     while let Some(block) = reader.next_block()? {
-        for line in block.lines().filter(&mut *wants) {
+        for line in wanted.candidates(&block).iter().filter(|line| (wanted.wants)(line)) {
             if kept.len() == count {
                 kept.pop_front();
             }
@@ -67,7 +93,7 @@ fn backward(
     mut part: Part,
     reader: &Reader,
     count: usize,
-    wants: &mut impl FnMut(&LineRef<'_>) -> bool,
+    wanted: &mut Wanted<'_, impl FnMut(&LineRef<'_>) -> bool>,
 ) -> io::Result<Vec<Line>> {
     let mut found: Vec<Line> = Vec::new();
     let mut step = FIRST_BYTES;
@@ -78,9 +104,8 @@ fn backward(
             let (start, bytes) = lines_before(&mut part, range.start, end, step)?;
             let known = Known::Indexed { index: &part.index, base: start, stream: reader.stream() };
             let block = Block { bytes: &bytes, known };
-            let lines: Vec<LineRef<'_>> = block.lines().collect();
-            for line in lines.iter().rev() {
-                if found.len() < count && wants(line) {
+            for line in wanted.candidates(&block).iter().rev() {
+                if found.len() < count && (wanted.wants)(line) {
                     found.push(line.to_line());
                 }
             }

@@ -19,7 +19,7 @@ mod window;
 
 pub use block::{Block, LineRef};
 pub use history::history_start;
-pub use last::last;
+pub use last::{last, last_matching};
 pub use levels::Levels;
 pub use merged::Merged;
 pub use own_time::own_time;
