@@ -40,14 +40,17 @@ pub(super) fn at(line: &[u8], number: usize) -> Option<(Level, usize, &[u8])> {
     spot.level().or_else(|| Level::from_word(trim(token))).map(|level| (level, start, token))
 }
 
-/// Words between spaces and bars, each with its place.
+/// Words between spaces, bars and brackets, each with its place.
 fn tokens(zone: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let is_gap = |byte: &u8| matches!(byte, b' ' | b'\t' | b'|');
         at += zone.get(at..)?.iter().position(|byte| !is_gap(byte))?;
         let rest = zone.get(at..)?;
-        let length = rest.iter().position(is_gap).unwrap_or(rest.len());
+        let end = rest.iter().position(is_gap).unwrap_or(rest.len());
+        // [time][level][name]: one bracket after the other.
+        let length =
+            rest.get(..end).and_then(|word| memchr::memmem::find(word, b"][")).map_or(end, |at| at + 1);
         let start = at;
         at += length;
         rest.get(..length).map(|token| (start, token))
@@ -150,6 +153,15 @@ impl Spot<'_> {
     /// Words that only mean a level together with their neighbours.
     fn of_compound(&self) -> Option<Level> {
         let (line, token) = (self.line, self.token);
+        // PostgreSQL tells more of the line before.
+        if matches!(token, b"STATEMENT:" | b"DETAIL:" | b"CONTEXT:" | b"HINT:" | b"QUERY:" | b"LOCATION:")
+            && self.line.get(self.start + token.len()..).is_some_and(|rest| rest.starts_with(b"  "))
+        {
+            return Some(Level::Info);
+        }
+        if let Some(level) = self.of_android() {
+            return Some(level);
+        }
         if token == b"ERR!" || token == b"WARN!" {
             return Some(if token == b"ERR!" { Level::Error } else { Level::Warn });
         }
@@ -176,10 +188,26 @@ impl Spot<'_> {
         }
         // Serilog and friends: [12:00:00 ERR]; nginx-like [error] stands above; postfix: "warning:" above.
         let closed = token.strip_suffix(b"]")?;
+        // Apache: [core:error]
+        if let Some(inner) = closed.strip_prefix(b"[")
+            && let Some(colon) = memchr::memrchr(b':', inner)
+        {
+            return Level::from_word(inner.get(colon + 1..)?);
+        }
+        // Celery: ERROR/MainProcess]
+        let closed = closed.split(|byte| *byte == b'/').next()?;
         let opens = self.before().iter().rposition(|byte| *byte == b'[')?;
         let is_near =
             self.start - opens <= 48 && memchr::memchr(b']', self.line.get(opens..self.start)?).is_none();
         (is_near && closed.iter().all(u8::is_ascii_uppercase)).then(|| Level::from_word(closed))?
+    }
+
+    /// Behind a time or a process: `E/Tag(  12): text`, `W/System.err: text`.
+    fn of_android(&self) -> Option<Level> {
+        let [letter, b'/', first, rest @ ..] = self.token else { return None };
+        let follows_number = self.line.first().is_some_and(u8::is_ascii_digit);
+        let is_tag = first.is_ascii_alphabetic() && (rest.ends_with(b":") || rest.contains(&b'('));
+        (is_tag && follows_number).then(|| super::marked::letter(*letter))?
     }
 
     /// `E 2024-01-01 ...`, and `2024-01-01 00:00:00.000 E ...`.
@@ -188,7 +216,11 @@ impl Spot<'_> {
         let after = self.line.get(self.start + 2..)?;
         let is_before_date =
             self.start == 0 && after.iter().take(4).filter(|byte| byte.is_ascii_digit()).count() == 4;
-        (is_before_date || self.follows_time()).then(|| super::marked::letter(*letter))?
+        // Android Studio has a column of it.
+        let is_column = after.starts_with(b" ")
+            && self.line.first().is_some_and(u8::is_ascii_digit)
+            && self.line.get(..self.start).is_some_and(|before| before.ends_with(b"  "));
+        (is_before_date || is_column || self.follows_time()).then(|| super::marked::letter(*letter))?
     }
 
     fn follows_php(&self) -> bool {
@@ -198,7 +230,7 @@ impl Spot<'_> {
 
 /// The letters of a token behind its opening bracket, and what follows them.
 fn split_word(token: &[u8]) -> Option<(&[u8], &[u8])> {
-    let start = usize::from(matches!(token.first(), Some(b'[' | b'(' | b'<' | b'"' | b'*')));
+    let start = usize::from(matches!(token.first(), Some(b'[' | b'(' | b'<' | b'"' | b'*' | b'=')));
     let body = token.get(start..)?;
     let end = body.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(body.len());
     Some(body.split_at(end))

@@ -40,10 +40,15 @@ fn of_shape(text: &[u8]) -> Option<Level> {
     if STARTS.iter().any(|start| text.starts_with(start))
         || has(text, b"' panicked at ")
         || has(text, b"core dumped")
+        || has(text, b"ut of memory")
         || has(text, b": panic serving ")
         || has(text, b" UnhandledPromiseRejectionWarning: ")
     {
         return Some(Level::Error);
+    }
+    // A collector that allocates again after it could not is what it is there for.
+    if has(text, b"[GC (") || has(text, b"[Full GC (") {
+        return Some(Level::Info);
     }
     if text.ends_with(b")") && crate::errors::is_ruby(text) {
         return Some(Level::Error);
@@ -60,6 +65,9 @@ fn of_shape(text: &[u8]) -> Option<Level> {
         && name
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b':' | b'\\'));
+    // Rails: ActionController::RoutingError (message):
+    let is_named = is_named
+        || text.ends_with(b"):") && text.get(first.len()..).is_some_and(|rest| rest.starts_with(b" ("));
     if is_named && is_type && (name.ends_with(b"Error") || name.ends_with(b"Exception")) {
         return Some(Level::Error);
     }
@@ -70,14 +78,41 @@ fn of_shape(text: &[u8]) -> Option<Level> {
         .then_some(Level::Warn)
 }
 
-/// An access log: `"GET /x HTTP/1.1" 500`. 5xx is an error of ours; 4xx one of theirs.
+/// An access log: `"GET /x HTTP/1.1" 500`, `GET /x 500 1 ms`, HAProxy's. 5xx is an error of ours; 4xx one of theirs.
 fn of_access(line: &[u8]) -> Option<Level> {
-    let at = memchr::memmem::find(line, b" HTTP/")?;
-    let rest = line.get(at + 6..)?;
-    let quote = memchr::memchr(b'"', rest)?;
-    let status = rest.get(quote + 1..)?.trim_ascii_start();
+    let status = match memchr::memmem::find(line, b" HTTP/") {
+        Some(at) => {
+            let rest = line.get(at + 6..)?;
+            let quote = memchr::memchr(b'"', rest)?;
+            of_proxy(line).or_else(|| rest.get(quote + 1..))?.trim_ascii_start()
+        }
+        None => {
+            let mut words = line.splitn(3, |byte| *byte == b' ');
+            let (method, path) = (words.next()?, words.next()?);
+            let is_method =
+                matches!(method, b"GET" | b"POST" | b"PUT" | b"DELETE" | b"PATCH" | b"HEAD" | b"OPTIONS");
+            words.next().filter(|_| is_method && path.starts_with(b"/"))?
+        }
+    };
     let is_status = status.iter().take_while(|byte| byte.is_ascii_digit()).count() == 3;
     Some(if is_status && status.first() == Some(&b'5') { Level::Error } else { Level::Info })
+}
+
+/// What stands behind the five times of HAProxy: `0/0/1/2/3 503`.
+fn of_proxy(line: &[u8]) -> Option<&[u8]> {
+    let is_times = |word: &[u8]| {
+        word.iter().filter(|byte| **byte == b'/').count() == 4
+            && word.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'/' | b'-' | b'+'))
+    };
+    let mut rest = line;
+    while let Some(space) = memchr::memchr(b' ', rest) {
+        let (word, after) = rest.split_at(space);
+        rest = after.get(1..)?;
+        if is_times(word) {
+            return Some(rest);
+        }
+    }
+    None
 }
 
 /// A JSON line that carries an error.

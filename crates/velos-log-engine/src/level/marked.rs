@@ -9,31 +9,44 @@ pub(super) fn of(line: &[u8]) -> Option<Level> {
     match line.first()? {
         b'{' => of_json(line),
         b'<' => of_priority(line),
+        b'#' | b':' => of_workflow(line),
         _ => of_letter(line).or_else(|| of_logfmt(line)),
     }
 }
 
-const LEVEL_KEYS: [&[u8]; 13] = [
+/// In any case.
+const LEVEL_KEYS: [&[u8]; 14] = [
     b"level",
     b"lvl",
     b"severity",
     b"log.level",
     b"levelname",
+    b"level_name",
     b"@level",
     b"loglevel",
     b"log_level",
-    b"logLevel",
     b"@l",
-    b"PRIORITY",
-    b"severityText",
-    b"SeverityText",
+    b"priority",
+    b"severitytext",
+    b"severity_text",
+    b"level_text",
 ];
+
+fn is_level_key(key: &[u8]) -> bool {
+    LEVEL_KEYS.iter().any(|name| name.eq_ignore_ascii_case(key))
+}
 
 fn of_json(line: &[u8]) -> Option<Level> {
     let mut found = None;
     json::fields(line, |key, value| {
-        if LEVEL_KEYS.contains(&key) {
+        if is_level_key(key) {
             found = of_value(value);
+        } else if key == b"s"
+            && let Value::Text([letter, rest @ ..]) = value
+            && matches!(rest, [] | [b'1'..=b'5'])
+        {
+            // MongoDB.
+            found = self::letter(*letter);
         } else if key == b"log"
             && let Value::Nested(inner) = value
         {
@@ -69,7 +82,7 @@ fn of_logfmt(line: &[u8]) -> Option<Level> {
             .rposition(|byte| matches!(byte, b' ' | b'\t' | b',' | b'|'))
             .map_or(0, |space| space + 1);
         let key = before.get(start..)?;
-        if !LEVEL_KEYS.contains(&key) {
+        if !is_level_key(key) {
             continue;
         }
         let value = line.get(at + 1..)?;
@@ -80,6 +93,13 @@ fn of_logfmt(line: &[u8]) -> Option<Level> {
         }
     }
     None
+}
+
+/// Commands of build machines: `##[error]text`, `::warning file=x::text`.
+fn of_workflow(line: &[u8]) -> Option<Level> {
+    let word = line.strip_prefix(b"##[").or_else(|| line.strip_prefix(b"::"))?;
+    let end = word.iter().position(|byte| matches!(byte, b']' | b' ' | b':'))?;
+    Level::from_word(word.get(..end)?)
 }
 
 /// RFC 5424, 6.2.1: `<PRI>`, severity is its last three bits.
@@ -105,7 +125,8 @@ fn of_letter(line: &[u8]) -> Option<Level> {
     if is(1, b'/') && line.get(2).is_some_and(u8::is_ascii_alphabetic) {
         let colon = memchr::memchr(b':', line.get(..line.len().min(80))?)?;
         let tag = line.get(2..colon)?;
-        if tag.ends_with(b")") && tag.contains(&b'(') {
+        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+        if tag.ends_with(b")") && tag.contains(&b'(') || tag.iter().all(is_word) {
             return letter(first);
         }
     }
