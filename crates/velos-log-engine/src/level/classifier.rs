@@ -79,7 +79,8 @@ impl Classifier {
             // A source that always says its level says nothing in a line that only continues.
             None => {
                 self.seen = self.seen.saturating_add(1);
-                self.keep(inferred(&line))
+                let embedded = marked::of_embedded(&line).map(Verdict::said);
+                self.keep(embedded.unwrap_or_else(|| inferred(&line)))
             }
         }
     }
@@ -140,6 +141,7 @@ pub(crate) fn is_continuation(line: &[u8]) -> bool {
         Some(b' ') => {
             line.starts_with(b"  ")
                 && line.trim_ascii_start().first().is_some_and(|byte| !matches!(byte, b'{' | b'['))
+                && !begins_with_date(line.trim_ascii_start())
                 && !line.starts_with(b"  + Exception Group")
         }
         Some(b'C') => line.starts_with(b"Caused by: "),
@@ -151,6 +153,19 @@ pub(crate) fn is_continuation(line: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// `2024-05-14`, `2024/05/14`, `10:23:45`: some loggers indent whole lines.
+fn begins_with_date(text: &[u8]) -> bool {
+    let is = |shape: &[u8]| {
+        text.len() > shape.len()
+            && shape.iter().zip(text).all(|(want, byte)| match want {
+                b'0' => byte.is_ascii_digit(),
+                b'-' => matches!(byte, b'-' | b'/' | b'.'),
+                want => want == byte,
+            })
+    };
+    is(b"0000-00-00") || is(b"00:00:00")
 }
 
 #[cfg(test)]

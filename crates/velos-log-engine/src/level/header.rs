@@ -82,6 +82,9 @@ struct Spot<'a> {
 impl Spot<'_> {
     fn level(&self) -> Option<Level> {
         let token = self.token;
+        if self.is_setting() {
+            return None;
+        }
         // ERROR:root:text, DEBUG: text, [error], (warn), <info>, "Error" alone behind a time
         let (word, rest) = split_word(token)?;
         if let Some(level) = Level::from_word(word) {
@@ -96,19 +99,29 @@ impl Spot<'_> {
         self.of_compound()
     }
 
+    /// `log level: WARN` tells how much is logged; `Level: Error` at the start is a field.
+    fn is_setting(&self) -> bool {
+        let before = self.before();
+        let before = before.strip_suffix(b":").or_else(|| before.strip_suffix(b"=")).unwrap_or(before);
+        before.len() > 6
+            && before.get(before.len() - 5..).is_some_and(|end| end.eq_ignore_ascii_case(b"level"))
+    }
+
     fn counts(&self, word: &[u8], rest: &[u8]) -> bool {
         // Go's HTTP server puts its own name there.
         if word == b"http" && rest.first() == Some(&b':') {
             return false;
         }
         let is_upper = word.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-        let opened = self.token.first().copied().filter(|byte| matches!(byte, b'[' | b'(' | b'<'));
-        let is_closed = opened.is_some() && matches!(rest.first(), Some(b']' | b')' | b'>'));
+        let opened = self.token.first().copied().filter(|byte| matches!(byte, b'[' | b'(' | b'<' | b'*'));
+        let is_closed = opened.is_some() && matches!(rest.first(), Some(b']' | b')' | b'>' | b'*'));
         let is_first = self.start == 0;
         match rest.first() {
             // Upper case followed by nothing: a column, or at least a headline.
             None if is_upper => !is_common(word) || self.stands_as_column(),
-            None => self.stands_as_column() && self.number > 0,
+            None => (self.stands_as_column() || self.follows_symbol()) && self.number > 0,
+            // error: null
+            Some(b':' | b'=') if self.tail(rest).is_some_and(super::inferred::is_none) => false,
             Some(b':') if rest.len() == 1 || is_first || rest.get(1) == Some(&b':') => {
                 is_upper || is_first || self.follows_header()
             }
@@ -127,6 +140,22 @@ impl Spot<'_> {
             matches!(next.first(), Some(b'[' | b'(' | b'-' | b'|' | b':' | b'<' | b'{'))
         };
         is_column && self.follows_header() || self.follows_time()
+    }
+
+    /// The line from the end of the word on.
+    fn tail(&self, rest: &[u8]) -> Option<&[u8]> {
+        self.line.get(self.start + self.token.len() - rest.len()..)
+    }
+
+    fn next_word(&self) -> Option<&[u8]> {
+        let after = self.line.get(self.start + self.token.len()..)?.trim_ascii_start();
+        after.split(|byte| matches!(byte, b' ' | b',')).next()
+    }
+
+    /// A tick, a cross or the like is all that stands before it.
+    fn follows_symbol(&self) -> bool {
+        let before = self.before();
+        !before.is_empty() && before.len() <= 8 && before.iter().all(|byte| !byte.is_ascii())
     }
 
     fn before(&self) -> &[u8] {
@@ -212,12 +241,27 @@ impl Spot<'_> {
 
     /// `E 2024-01-01 ...`, and `2024-01-01 00:00:00.000 E ...`.
     fn of_lone_letter(&self) -> Option<Level> {
-        let [letter] = self.token else { return None };
-        let after = self.line.get(self.start + 2..)?;
+        let letter = match self.token {
+            [letter] => letter,
+            // apt: `E: text`
+            [letter @ (b'E' | b'W' | b'N' | b'I' | b'D'), b':'] if self.start == 0 => {
+                return super::marked::letter(*letter);
+            }
+            // Tornado: `[I 240514 10:23:45 web:1] text`
+            [b'[', letter] if self.next_word()?.first()?.is_ascii_digit() => {
+                return super::marked::letter(*letter);
+            }
+            [b'[', letter, b']'] if self.follows_header() => return super::marked::letter(*letter),
+            _ => return None,
+        };
+        let after = self.line.get(self.start + 1..)?;
         let is_before_date =
-            self.start == 0 && after.iter().take(4).filter(|byte| byte.is_ascii_digit()).count() == 4;
+            self.start == 0 && after.iter().skip(1).take(4).filter(|byte| byte.is_ascii_digit()).count() == 4;
+        if self.line.get(self.start.wrapping_sub(1)) == Some(&b'|') && after.first() == Some(&b'|') {
+            return super::marked::letter(*letter);
+        }
         // Android Studio has a column of it.
-        let is_column = after.starts_with(b" ")
+        let is_column = after.starts_with(b"  ")
             && self.line.first().is_some_and(u8::is_ascii_digit)
             && self.line.get(..self.start).is_some_and(|before| before.ends_with(b"  "));
         (is_before_date || is_column || self.follows_time()).then(|| super::marked::letter(*letter))?
@@ -230,7 +274,9 @@ impl Spot<'_> {
 
 /// The letters of a token behind its opening bracket, and what follows them.
 fn split_word(token: &[u8]) -> Option<(&[u8], &[u8])> {
-    let start = usize::from(matches!(token.first(), Some(b'[' | b'(' | b'<' | b'"' | b'*' | b'=')));
+    let stars = token.iter().take(3).take_while(|byte| **byte == b'*').count();
+    let start =
+        stars.max(usize::from(matches!(token.first(), Some(b'[' | b'(' | b'<' | b'"' | b'=' | b'-'))));
     let body = token.get(start..)?;
     let end = body.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(body.len());
     Some(body.split_at(end))

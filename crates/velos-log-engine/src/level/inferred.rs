@@ -46,6 +46,20 @@ fn of_shape(text: &[u8]) -> Option<Level> {
     {
         return Some(Level::Error);
     }
+    if text.ends_with(b": not found") || text.ends_with(b"command not found") {
+        return Some(Level::Error);
+    }
+    // Elixir: ** (RuntimeError) text
+    if let Some(kind) = text.strip_prefix(b"** (").and_then(|rest| rest.split(|byte| *byte == b')').next())
+        && (kind.ends_with(b"Error") || kind == b"EXIT" || kind.ends_with(b"Exception"))
+    {
+        return Some(Level::Error);
+    }
+    // What a database is asked for is no news of it.
+    const STATEMENTS: [&[u8]; 4] = [b"SELECT ", b"INSERT INTO ", b"UPDATE ", b"DELETE FROM "];
+    if STATEMENTS.iter().any(|start| text.starts_with(start)) {
+        return Some(Level::Info);
+    }
     // A collector that allocates again after it could not is what it is there for.
     if has(text, b"[GC (") || has(text, b"[Full GC (") {
         return Some(Level::Info);
@@ -163,6 +177,11 @@ fn of_words(text: &[u8]) -> Option<Level> {
     let all: Vec<Word<'_>> = words(text).take(200).collect();
     let word = |at: usize| all.get(at).copied();
     for (at, one) in all.iter().enumerate() {
+        let is_refused = one.text.eq_ignore_ascii_case(b"not")
+            && at.checked_sub(1).and_then(word).is_some_and(|word| word.text.eq_ignore_ascii_case(b"could"));
+        if is_refused {
+            worst = worst.max(Some(Level::Error));
+        }
         let mut lower = [0_u8; 16];
         let Some(slot) = lower.get_mut(..one.text.len()) else { continue };
         slot.copy_from_slice(one.text);
@@ -173,18 +192,18 @@ fn of_words(text: &[u8]) -> Option<Level> {
         let is_negated = before.is_some_and(|word| is_nothing(word.text))
             || earlier.is_some_and(|word| is_nothing(word.text))
                 && before
-                    .is_some_and(|word| !word.text.iter().any(u8::is_ascii_digit) && word.text.len() > 2);
+                    .is_some_and(|word| !word.text.iter().any(u8::is_ascii_digit) && !is_joint(word.text));
         // errors: 0, error=nil, errors 0
-        let is_zero = matches!(one.next, b':' | b'=')
-            && (value_behind(text, one.text).is_some_and(is_nothing)
-                || word(at + 1).is_some_and(|word| is_nothing(word.text)));
+        let is_zero = tail_behind(text, one.text).is_some_and(is_none);
+        // "log level set to ERROR"
+        let is_setting = (1..=3).any(|back| at.checked_sub(back).and_then(word).is_some_and(is_level));
         // "error handler", "error rate": about errors, not one
         let is_about =
             kind == Kind::Noun && one.next == 0 && word(at + 1).is_some_and(|word| is_subject(word.text))
                 || before.is_some_and(|word| {
                     word.text.eq_ignore_ascii_case(b"on") || word.text.eq_ignore_ascii_case(b"if")
                 });
-        if !(is_negated || is_zero || is_about) {
+        if !(is_negated || is_zero || is_about || is_setting) {
             worst = worst.max(Some(level));
         }
     }
@@ -210,11 +229,35 @@ fn is_nothing(word: &[u8]) -> bool {
     )
 }
 
-fn value_behind<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
-    let at = memchr::memmem::find(text, word)?;
-    let rest = text.get(at + word.len() + 1..)?.trim_ascii_start();
-    let end = rest.iter().position(|byte| matches!(byte, b' ' | b',' | b';' | b')')).unwrap_or(rest.len());
-    rest.get(..end)
+/// Words that join others: "no x and error".
+fn is_joint(word: &[u8]) -> bool {
+    word.len() <= 2 && !matches!(word, b"a" | b"an" | b"A" | b"An")
+}
+
+fn is_level(word: Word<'_>) -> bool {
+    let end = word.text.get(word.text.len().saturating_sub(5)..).unwrap_or_default();
+    end.eq_ignore_ascii_case(b"level") || word.text.eq_ignore_ascii_case(b"verbosity")
+}
+
+/// `errors: 0`, `"errors": 0`, `error=nil`: what stands behind the word, its colon with it.
+fn tail_behind<'a>(text: &'a [u8], word: &[u8]) -> Option<&'a [u8]> {
+    let rest = text.get(memchr::memmem::find(text, word)? + word.len()..)?;
+    Some(rest.strip_prefix(b"\"").or_else(|| rest.strip_prefix(b"'")).unwrap_or(rest))
+}
+
+/// Whether it is a value that means none: `: 0`, `=nil`, but not `: undefined is not a function`.
+pub(super) fn is_none(tail: &[u8]) -> bool {
+    let Some((sign @ (b':' | b'='), rest)) = tail.split_first() else { return false };
+    let rest = rest.trim_ascii_start();
+    let end = rest.iter().position(|byte| matches!(byte, b' ' | b',' | b';' | b')' | b'}' | b'|'));
+    let (value, after) = rest.split_at(end.unwrap_or(rest.len()));
+    match value.to_ascii_lowercase().as_slice() {
+        b"0" | b"0%" | b"0.0%" | b"0.00%" | b"<nil>" => true,
+        b"none" | b"nil" | b"null" | b"zero" | b"undefined" | b"false" => {
+            *sign == b'=' || after.first() != Some(&b' ')
+        }
+        _ => false,
+    }
 }
 
 fn is_subject(word: &[u8]) -> bool {
@@ -249,6 +292,13 @@ fn is_subject(word: &[u8]) -> bool {
             | b"policy"
             | b"metrics"
             | b"free"
+            | b"resolved"
+            | b"fixed"
+            | b"cleared"
+            | b"recovered"
+            | b"suppressed"
+            | b"ignored"
+            | b"button"
     )
 }
 

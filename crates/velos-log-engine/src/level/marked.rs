@@ -10,8 +10,15 @@ pub(super) fn of(line: &[u8]) -> Option<Level> {
         b'{' => of_json(line),
         b'<' => of_priority(line),
         b'#' | b':' => of_workflow(line),
-        _ => of_letter(line).or_else(|| of_logfmt(line)),
+        _ => of_letter(line).or_else(|| of_field(line)).or_else(|| of_logfmt(line)),
     }
+}
+
+/// Of an object that stands behind a header, such as that of a container or of syslog.
+pub(super) fn of_embedded(line: &[u8]) -> Option<Level> {
+    let line = line.trim_ascii_end();
+    let at = memchr::memmem::find(line, b" {\"")?;
+    (line.last() == Some(&b'}')).then(|| of_json(line.get(at + 1..)?))?
 }
 
 /// In any case.
@@ -70,6 +77,14 @@ fn number(digits: &[u8]) -> Option<u32> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
+/// `Level: Error ...`, how events are printed.
+fn of_field(line: &[u8]) -> Option<Level> {
+    let colon = line.iter().take(9).position(|byte| *byte == b':')?;
+    let (key, rest) = line.split_at(colon);
+    let value = rest.strip_prefix(b": ").filter(|_| is_level_key(key))?.trim_ascii_start();
+    Level::from_word(value.split(|byte| !byte.is_ascii_alphanumeric()).next()?)
+}
+
 /// `level=warn`, at the start or behind a space, the value quoted or not.
 fn of_logfmt(line: &[u8]) -> Option<Level> {
     let mut from = 0;
@@ -82,7 +97,13 @@ fn of_logfmt(line: &[u8]) -> Option<Level> {
             .rposition(|byte| matches!(byte, b' ' | b'\t' | b',' | b'|'))
             .map_or(0, |space| space + 1);
         let key = before.get(start..)?;
-        if !is_level_key(key) {
+        // `loglevel=error` in a sentence is a setting; among other pairs it is the line's.
+        let is_pair = before.get(..start).is_none_or(|before| {
+            let last = before.trim_ascii_end().rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+            last.is_empty() || last.contains(&b'=') || last.ends_with(b"\"") || last.ends_with(b":")
+        });
+        let is_sure = matches!(key, b"level" | b"lvl" | b"severity" | b"at");
+        if !is_sure && !(is_level_key(key) && is_pair) {
             continue;
         }
         let value = line.get(at + 1..)?;

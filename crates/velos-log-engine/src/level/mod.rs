@@ -150,7 +150,8 @@ pub fn classify(line: &[u8]) -> Verdict {
 
 /// What the program itself says of a line without escape sequences.
 pub(crate) fn said(line: &[u8]) -> Option<Verdict> {
-    marked::of(line).or_else(|| header::of(line).map(|(level, _)| level)).map(Verdict::said)
+    let in_header = || header::of(line).map(|(level, _)| level);
+    marked::of(line).or_else(in_header).or_else(|| marked::of_embedded(line)).map(Verdict::said)
 }
 
 pub(crate) use classifier::is_continuation;
