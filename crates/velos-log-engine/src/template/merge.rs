@@ -18,16 +18,26 @@ pub(crate) fn coarse(key: &[u8]) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::with_capacity(key.len());
     let mut at = 0;
     while let Some(word) = words.get(at) {
-        if let Some((taken, text)) = quantity(&words, at) {
-            out.extend_from_slice(text);
-            at += taken;
-            continue;
-        }
         let start = out.len();
-        if start > 0 {
-            out.push(b' ');
+        match quantity(&words, at) {
+            Some((taken, text, false)) => {
+                out.extend_from_slice(text);
+                at += taken;
+                continue;
+            }
+            Some((taken, text, true)) => {
+                out.extend_from_slice(if start > 0 { &[b' ', mark::ANY] } else { &[mark::ANY] });
+                out.extend_from_slice(text);
+                // One more is added below.
+                at += taken - 1;
+            }
+            None => {
+                if start > 0 {
+                    out.push(b' ');
+                }
+                coarse_word(word, &mut out);
+            }
         }
-        coarse_word(word, &mut out);
         let begin = if start > 0 { start + 1 } else { 0 };
         fold(&mut out, start, begin);
         at += 1;
@@ -35,9 +45,9 @@ pub(crate) fn coarse(key: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Other ways to say an amount: `2048 bytes (2 KB)` says it twice, `<1 sec` is a time as `00:01` is. How many words it
-/// takes, and what stands for them.
-fn quantity<'a>(words: &[&'a [u8]], at: usize) -> Option<(usize, &'a [u8])> {
+/// Other ways to say an amount: `2048 bytes (2 KB)` says it twice, `<1 sec` is a time as `00:01` is, and of `512 B` and
+/// `1.5 MB` the unit is a part. How many words it takes, and what stands for them.
+fn quantity<'a>(words: &[&'a [u8]], at: usize) -> Option<(usize, &'a [u8], bool)> {
     let (word, next) = (words.get(at)?, words.get(at + 1)?);
     let unit = next.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(next.len());
     let (unit, tail) = next.split_at(unit);
@@ -49,15 +59,54 @@ fn quantity<'a>(words: &[&'a [u8]], at: usize) -> Option<(usize, &'a [u8])> {
         let in_words = words.get(at - 1)?;
         let is_amount =
             said.last().is_some_and(|byte| is_mark(*byte)) && in_words.iter().all(u8::is_ascii_alphabetic);
-        return is_amount.then(|| (2, tail.get(1..).unwrap_or_default()));
+        return is_amount.then(|| (2, tail.get(1..).unwrap_or_default(), false));
+    }
+    if matches!(word, [value] if is_mark(*value)) && is_unit(unit) {
+        let tail_is_end = tail.iter().all(|byte| byte.is_ascii_punctuation());
+        return tail_is_end.then_some((2, tail, true));
     }
     if matches!(word, [b'<', value] if is_mark(*value))
         && matches!(unit, b"sec" | b"second" | b"ms" | b"s" | b"min" | b"minute")
         && tail.is_empty()
     {
-        return Some((2, if at == 0 { &[mark::ANY] } else { &[b' ', mark::ANY] }));
+        return Some((2, tail, true));
     }
     None
+}
+
+/// Units among which programs choose by the size of a value.
+fn is_unit(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"B" | b"KB"
+            | b"kB"
+            | b"MB"
+            | b"GB"
+            | b"TB"
+            | b"KiB"
+            | b"MiB"
+            | b"GiB"
+            | b"TiB"
+            | b"K"
+            | b"M"
+            | b"G"
+            | b"ns"
+            | b"us"
+            | b"ms"
+            | b"s"
+            | b"sec"
+            | b"secs"
+            | b"second"
+            | b"seconds"
+            | b"min"
+            | b"mins"
+            | b"minute"
+            | b"minutes"
+            | b"hour"
+            | b"hours"
+            | b"day"
+            | b"days"
+    )
 }
 
 fn is_inner(byte: u8) -> bool {
@@ -82,6 +131,10 @@ fn coarse_word(word: &[u8], out: &mut Vec<u8>) {
             } else if !value.is_empty() {
                 out.push(mark::ANY);
             }
+        } else if matches!(run, b"true" | b"false" | b"null")
+            && matches!(out.last(), Some(b'(' | b'=' | b':'))
+        {
+            out.push(mark::ANY);
         } else {
             out.extend_from_slice(run);
         }
@@ -190,9 +243,30 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
         return false;
     }
     // Some with digits, some without: one of a kind with those that are known to vary.
-    let marked = values.iter().filter(|word| word.iter().any(|byte| is_mark(*byte))).count();
-    if marked > 0 {
-        return is_bare(values.iter().copied()) && (place > 0 || values.len() > 2) && is_like(&values);
+    let (marked, plain): (Vec<&[u8]>, Vec<&[u8]>) =
+        values.iter().partition(|word| word.iter().any(|byte| is_mark(*byte)));
+    if !marked.is_empty() {
+        if !is_bare(values.iter().copied()) {
+            return false;
+        }
+        if (place > 0 || values.len() > 2) && is_like(&values) {
+            return true;
+        }
+        // A user may be named 0; but one name and a number are two things.
+        if plain.len() < 2 {
+            return false;
+        }
+    }
+    let values = if marked.is_empty() { values } else { plain };
+    let is_flag = |word: &&[u8]| {
+        let bare = word.split(|byte| byte.is_ascii_punctuation()).find(|part| !part.is_empty());
+        matches!(
+            bare.unwrap_or_default(),
+            b"true" | b"false" | b"null" | b"nil" | b"None" | b"True" | b"False"
+        )
+    };
+    if values.iter().all(is_flag) {
+        return true;
     }
     // Names of states are not values: UNASSIGNED, READY.
     let upper = values
@@ -223,7 +297,7 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
 /// All end alike, so that `<*>` and `word,` are not taken for each other.
 fn is_bare<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> bool {
     let end = |word: &[u8]| {
-        word.last().copied().filter(|byte| matches!(byte, b':' | b',' | b'=' | b')' | b']' | b'(' | b'.'))
+        word.last().copied().filter(|byte| matches!(byte, b':' | b',' | b'=' | b')' | b']' | b'('))
     };
     let Some(first) = words.next() else { return false };
     words.all(|word| end(word) == end(first))
