@@ -14,7 +14,7 @@ use std::hash::BuildHasher;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{Captures, Regex};
 
-use rules::{RULES, is_no_secret};
+use rules::{RULES, is_no_secret, is_other};
 
 /// Longest part of a private key between its first and its last line, in lines.
 const KEY_LINES_MAX: usize = 200;
@@ -158,6 +158,10 @@ impl Redactor {
                     || value.is_empty()
                     || value.starts_with(b"[REDACTED:")
                     || is_no_secret(value, rule.check)
+                    || is_other(rule.name, text.get(found_start(&found)..start).unwrap_or_default(), value)
+                    // `token=Token{1234`: what is written there is an object, and this the name of its type.
+                    || matches!(text.get(end), Some(b'{' | b'('))
+                        && value.iter().all(u8::is_ascii_alphabetic)
                 {
                     continue;
                 }
@@ -209,6 +213,10 @@ impl Redactor {
         };
         (hash >> 24) as u16
     }
+}
+
+fn found_start(found: &Captures<'_>) -> usize {
+    found.get(0).map_or(0, |whole| whole.start())
 }
 
 fn secret(found: &Captures<'_>) -> Option<(usize, usize)> {
