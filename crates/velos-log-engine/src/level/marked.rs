@@ -103,7 +103,7 @@ fn of_logfmt(line: &[u8]) -> Option<Level> {
             last.is_empty() || last.contains(&b'=') || last.ends_with(b"\"") || last.ends_with(b":")
         });
         let is_sure = matches!(key, b"level" | b"lvl" | b"severity" | b"at");
-        if !is_sure && !(is_level_key(key) && is_pair) {
+        if !(is_sure || is_level_key(key) && is_pair) {
             continue;
         }
         let value = line.get(at + 1..)?;

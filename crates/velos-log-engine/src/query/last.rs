@@ -97,13 +97,15 @@ fn backward(
 ) -> io::Result<Vec<Line>> {
     let mut found: Vec<Line> = Vec::new();
     let mut step = FIRST_BYTES;
+    let mut buffer = Vec::new();
     let ranges = std::mem::take(&mut part.ranges);
     for range in ranges.iter().rev() {
         let mut end = end_of_last_line(&mut part, range, reader.with_unfinished())?;
         while found.len() < count && end > range.start {
-            let (start, bytes) = lines_before(&mut part, range.start, end, step)?;
+            let (start, from) = lines_before(&mut part, range.start, end, step, &mut buffer)?;
+            let bytes = buffer.get(from..).unwrap_or_default();
             let known = Known::Indexed { index: &part.index, base: start, stream: reader.stream() };
-            let block = Block { bytes: &bytes, known };
+            let block = Block { bytes, known };
             for line in wanted.candidates(&block).iter().rev() {
                 if found.len() < count && (wanted.wants)(line) {
                     found.push(line.to_line());
@@ -137,8 +139,8 @@ fn end_of_last_line(part: &mut Part, range: &Range<u64>, with_unfinished: bool) 
     let mut end = range.end;
     while end > range.start {
         let start = end.saturating_sub(FIRST_BYTES as u64).max(range.start);
-        let bytes = read(part, start, end)?;
-        if let Some(newline) = memchr::memrchr(b'\n', &bytes) {
+        read(part, start, end, &mut block)?;
+        if let Some(newline) = memchr::memrchr(b'\n', &block) {
             return Ok(start + newline as u64 + 1);
         }
         end = start;
@@ -146,31 +148,37 @@ fn end_of_last_line(part: &mut Part, range: &Range<u64>, with_unfinished: bool) 
     Ok(range.start)
 }
 
-/// Whole lines up to `end`, of at least `step` bytes if there are so many behind `from`; and where they begin.
-fn lines_before(part: &mut Part, from: u64, end: u64, step: usize) -> io::Result<(u64, Vec<u8>)> {
+/// Whole lines up to `end`, of at least `step` bytes if there are so many behind `from`: where they begin in the log, and in
+/// the buffer.
+fn lines_before(
+    part: &mut Part,
+    from: u64,
+    end: u64,
+    step: usize,
+    buffer: &mut Vec<u8>,
+) -> io::Result<(u64, usize)> {
     let mut step = step as u64;
     loop {
         let start = end.saturating_sub(step).max(from);
         let before = start.saturating_sub(1);
-        let mut bytes = read(part, before, end)?;
+        read(part, before, end, buffer)?;
         if start == 0 {
-            return Ok((0, bytes));
+            return Ok((0, 0));
         }
-        match memchr::memchr(b'\n', &bytes) {
-            Some(newline) if newline + 1 < bytes.len() => {
-                bytes.drain(..=newline);
-                return Ok((before + newline as u64 + 1, bytes));
+        match memchr::memchr(b'\n', buffer) {
+            Some(newline) if newline + 1 < buffer.len() => {
+                return Ok((before + newline as u64 + 1, newline + 1));
             }
             // Nothing begins behind the start of the range.
-            _ if start == from => return Ok((from, Vec::new())),
+            _ if start == from => return Ok((from, buffer.len())),
             _ => step *= 2,
         }
     }
 }
 
-fn read(part: &mut Part, start: u64, end: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(0)];
-    let got = part.content.read_at(&mut bytes, start)?;
-    bytes.truncate(got);
-    Ok(bytes)
+fn read(part: &mut Part, start: u64, end: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
+    buffer.resize(usize::try_from(end - start).unwrap_or(0), 0);
+    let got = part.content.read_at(buffer, start)?;
+    buffer.truncate(got);
+    Ok(())
 }
