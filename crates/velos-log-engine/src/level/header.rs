@@ -85,6 +85,10 @@ impl Spot<'_> {
         if self.is_setting() {
             return None;
         }
+        // Db2: LEVEL: Error
+        if self.before().ends_with(b" LEVEL:") {
+            return Level::from_word(trim(token));
+        }
         // ERROR:root:text, DEBUG: text, [error], (warn), <info>, "Error" alone behind a time
         let (word, rest) = split_word(token)?;
         if let Some(level) = Level::from_word(word) {
@@ -103,8 +107,9 @@ impl Spot<'_> {
     fn is_setting(&self) -> bool {
         let before = self.before();
         let before = before.strip_suffix(b":").or_else(|| before.strip_suffix(b"=")).unwrap_or(before);
-        before.len() > 6
-            && before.get(before.len() - 5..).is_some_and(|end| end.eq_ignore_ascii_case(b"level"))
+        let Some((said, end)) = before.split_at_checked(before.len().wrapping_sub(5)) else { return false };
+        let word = said.trim_ascii_end().rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+        end.eq_ignore_ascii_case(b"level") && !word.is_empty() && word.iter().all(u8::is_ascii_alphabetic)
     }
 
     fn counts(&self, word: &[u8], rest: &[u8]) -> bool {
@@ -113,8 +118,9 @@ impl Spot<'_> {
             return false;
         }
         let is_upper = word.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-        let opened = self.token.first().copied().filter(|byte| matches!(byte, b'[' | b'(' | b'<' | b'*'));
-        let is_closed = opened.is_some() && matches!(rest.first(), Some(b']' | b')' | b'>' | b'*'));
+        let opened =
+            self.token.first().copied().filter(|byte| matches!(byte, b'[' | b'(' | b'<' | b'{' | b'*'));
+        let is_closed = opened.is_some() && matches!(rest.first(), Some(b']' | b')' | b'>' | b'}' | b'*'));
         let is_first = self.start == 0;
         match rest.first() {
             // Upper case followed by nothing: a column, or at least a headline.
@@ -171,7 +177,7 @@ impl Spot<'_> {
 
     fn follows_time(&self) -> bool {
         let before = self.before();
-        let before = before.strip_suffix(b",").unwrap_or(before);
+        let before = before.strip_suffix(b",").or_else(|| before.strip_suffix(b":")).unwrap_or(before);
         let before = before.strip_suffix(b"]").unwrap_or(before);
         let last = before.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
         last.len() >= 5
@@ -216,15 +222,31 @@ impl Spot<'_> {
             return Level::from_word(word);
         }
         // Serilog and friends: [12:00:00 ERR]; nginx-like [error] stands above; postfix: "warning:" above.
-        let closed = token.strip_suffix(b"]")?;
-        // Apache: [core:error]
-        if let Some(inner) = closed.strip_prefix(b"[")
-            && let Some(colon) = memchr::memrchr(b':', inner)
+        // syslog's names: daemon.err
+        if let Some((facility, word)) =
+            token.iter().position(|byte| *byte == b'.').map(|dot| token.split_at(dot))
+            && FACILITIES.contains(&facility)
         {
-            return Level::from_word(inner.get(colon + 1..)?);
+            return Level::from_word(word.get(1..)?);
         }
-        // Celery: ERROR/MainProcess]
-        let closed = closed.split(|byte| *byte == b'/').next()?;
+        if let b"(EE)" | b"(WW)" | b"(II)" = token {
+            return super::marked::letter(*token.get(1)?);
+        }
+        let closed = token.strip_suffix(b":").unwrap_or(token).strip_suffix(b"]")?;
+        // Apache: [core:error]; Chromium: [1:1:0514/102345.1:ERROR:x.cc(1)]; Forge: [main/INFO]
+        if let Some(inner) = closed.strip_prefix(b"[") {
+            let last = inner
+                .rsplit(|byte| matches!(byte, b':' | b'/'))
+                .next()
+                .filter(|last| last.len() < inner.len());
+            let parts = inner.split(|byte| *byte == b':');
+            let mut upper = parts.filter(|part| part.iter().all(u8::is_ascii_uppercase));
+            return last.and_then(Level::from_word).or_else(|| upper.find_map(Level::from_word));
+        }
+        // Celery: ERROR/MainProcess]; Minecraft: [Server thread/WARN]:
+        let mut parts =
+            closed.split(|byte| *byte == b'/').filter(|part| part.iter().all(u8::is_ascii_uppercase));
+        let closed = parts.next()?;
         let opens = self.before().iter().rposition(|byte| *byte == b'[')?;
         let is_near =
             self.start - opens <= 48 && memchr::memchr(b']', self.line.get(opens..self.start)?).is_none();
@@ -249,6 +271,12 @@ impl Spot<'_> {
             }
             // Tornado: `[I 240514 10:23:45 web:1] text`
             [b'[', letter] if self.next_word()?.first()?.is_ascii_digit() => {
+                return super::marked::letter(*letter);
+            }
+            // PyTorch: `[W514 10:23:45.1 x.cpp:1] text`
+            [b'[', letter, digits @ ..]
+                if (3..=4).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit) =>
+            {
                 return super::marked::letter(*letter);
             }
             [b'[', letter, b']'] if self.follows_header() => return super::marked::letter(*letter),
@@ -276,11 +304,35 @@ impl Spot<'_> {
 fn split_word(token: &[u8]) -> Option<(&[u8], &[u8])> {
     let stars = token.iter().take(3).take_while(|byte| **byte == b'*').count();
     let start =
-        stars.max(usize::from(matches!(token.first(), Some(b'[' | b'(' | b'<' | b'"' | b'=' | b'-'))));
+        stars.max(usize::from(matches!(token.first(), Some(b'[' | b'(' | b'<' | b'{' | b'"' | b'=' | b'-'))));
     let body = token.get(start..)?;
     let end = body.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(body.len());
     Some(body.split_at(end))
 }
+
+/// RFC 5424, 6.2.1.
+const FACILITIES: [&[u8]; 20] = [
+    b"kern",
+    b"user",
+    b"mail",
+    b"daemon",
+    b"auth",
+    b"authpriv",
+    b"syslog",
+    b"lpr",
+    b"news",
+    b"uucp",
+    b"cron",
+    b"ftp",
+    b"local0",
+    b"local1",
+    b"local2",
+    b"local3",
+    b"local4",
+    b"local5",
+    b"local6",
+    b"local7",
+];
 
 /// `panic:` and `fail:` are words of runtimes for errors of one request or goroutine, not of a system.
 fn is_weak(word: &[u8]) -> bool {

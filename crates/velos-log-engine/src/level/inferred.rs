@@ -49,6 +49,12 @@ fn of_shape(text: &[u8]) -> Option<Level> {
     if text.ends_with(b": not found") || text.ends_with(b"command not found") {
         return Some(Level::Error);
     }
+    // Oracle: ORA-01555: text
+    if let Some(rest) = text.strip_prefix(b"ORA-")
+        && rest.iter().take_while(|byte| byte.is_ascii_digit()).count() == 5
+    {
+        return Some(Level::Error);
+    }
     // Elixir: ** (RuntimeError) text
     if let Some(kind) = text.strip_prefix(b"** (").and_then(|rest| rest.split(|byte| *byte == b')').next())
         && (kind.ends_with(b"Error") || kind == b"EXIT" || kind.ends_with(b"Exception"))

@@ -138,6 +138,10 @@ fn of_letter(line: &[u8]) -> Option<Level> {
     if (1..=4).all(digit) && is(5, b' ') && digit(6) && is(8, b':') {
         return letter(first);
     }
+    // CockroachDB: the year too
+    if (1..=6).all(digit) && is(7, b' ') && digit(8) && is(10, b':') {
+        return letter(first);
+    }
     // Ruby: E, [2024-01-01T00:00:00 #1]
     if line.get(1..4) == Some(b", [") && digit(4) {
         return letter(first);

@@ -279,7 +279,8 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
     let next = at(first, place + 1);
     let is_between = place > 0
         && matches!(at(first, place - 1), b"for" | b"user" | b"by" | b"from" | b"to" | b"of")
-        && matches!(next, b"from" | b"by" | b"at" | b"on" | b"via" | b"port" | b"with");
+        && (matches!(next, b"from" | b"by" | b"at" | b"on" | b"via" | b"port" | b"with")
+            || next.first() == Some(&b'['));
     if is_between {
         return true;
     }
