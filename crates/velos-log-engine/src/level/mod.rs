@@ -17,6 +17,8 @@ mod column;
 mod header;
 mod inferred;
 mod marked;
+mod spelled;
+mod words;
 
 pub use classifier::Classifier;
 

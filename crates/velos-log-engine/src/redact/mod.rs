@@ -5,6 +5,7 @@
 //! hex digits of a keyed hash, so that equal secrets can be told from different ones without being known. Two different
 //! secrets have the same digits once in 65,536.
 
+mod judged;
 mod rules;
 
 use std::borrow::Cow;
@@ -14,7 +15,8 @@ use std::hash::BuildHasher;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{Captures, Regex};
 
-use rules::{RULES, is_no_secret, is_other};
+use judged::{is_no_secret, is_other};
+use rules::RULES;
 
 /// Longest part of a private key between its first and its last line, in lines.
 const KEY_LINES_MAX: usize = 200;
