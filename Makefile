@@ -41,7 +41,8 @@ cross: setup ## the Zig core for the other Linux and for macOS: compiled and lin
 		../$(ZIG) build install link-check -Dtarget=$$target --prefix ../target/cross/$$target --global-cache-dir $(ZIG_CACHE) || exit 1; \
 	done
 
-bench: build ## figures against PM2 and supervisord, into docs/benchmarks.md
+bench: build ## figures against PM2, supervisord and ripgrep, into docs/benchmarks.md
+	cargo build --release -p velos-log-engine --example bench
 	python3 bench/run.py --write docs/benchmarks.md
 
 test: zig-test cross test-tools ## everything a contributor must pass

@@ -1,4 +1,4 @@
-"""What the bench needs beside the product: two other managers from their registries, and helpers that are compiled."""
+"""What the bench needs beside the product: other programs from their registries, and helpers that are compiled."""
 
 import shutil
 import subprocess
@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools" / "bench"
 PM2_VERSION = "7.0.4"
 SUPERVISOR_VERSION = "4.3.0"
+RIPGREP_VERSION = "15.1.0"
 
 
 def _run(*words, seconds=600):
@@ -51,6 +52,26 @@ def supervisor():
     if not (folder / "supervisor").is_dir():
         _run(sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, f"supervisor=={SUPERVISOR_VERSION}")
     return folder
+
+
+def ripgrep():
+    """Path of rg, installed if there is none."""
+    found = shutil.which("rg")
+    if found:
+        return Path(found)
+    root = TOOLS.parent / "rg"
+    command = root / "bin" / "rg"
+    if not command.exists():
+        _run("cargo", "install", "ripgrep", "--version", RIPGREP_VERSION, "--locked", "--quiet", "--root", root, seconds=1200)
+    return command
+
+
+def engine_bench():
+    """The log engine's own bench; `make bench` builds it."""
+    command = ROOT / "target" / "release" / "examples" / "bench"
+    if not command.exists():
+        raise RuntimeError(f"{command} is not there; run `cargo build --release -p velos-log-engine --example bench`")
+    return command
 
 
 def versions():

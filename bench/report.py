@@ -21,7 +21,8 @@ Command: `{command}`
 {notes}
 How each row is measured stands in `bench/rows.py` beside the code. MB and GB are powers of ten. *USS* is memory that no other process
 shares. *Hello world* is a Rust program that prints one line, started the same way. *GB per CPU-second* is what the app wrote,
-divided by the user and system time of the manager's processes, all threads, logs rotated as by default.
+divided by the user and system time of the manager's processes, all threads, logs rotated as by default. What reads logs uses one
+thread and the page cache; `rg` and `velos logs` are whole commands that found the same lines.
 """
 
 

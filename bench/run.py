@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures Velos beside PM2 and supervisord and writes docs/benchmarks.md. `make bench` calls it.
+"""Measures Velos beside PM2, supervisord and ripgrep and writes docs/benchmarks.md. `make bench` calls it.
 
     BENCH_ROUNDS        rounds of what takes milliseconds, 100; slower things get a tenth of them or less
     BENCH_IDLE_SECONDS  length of the idle window, 60
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import clock
 import installs
+import logs
 import managers
 import policies
 import rows
@@ -26,7 +27,7 @@ from report import Report
 
 MEASUREMENTS = [
     rows.cold_start, rows.memory_idle, rows.start, rows.with_ten_apps, rows.hundred_apps, rows.memory_flooding, rows.capture,
-    policies.apply_unchanged, policies.watch, policies.memory_limit, policies.graph, policies.health,
+    policies.apply_unchanged, policies.watch, policies.memory_limit, policies.graph, policies.health, logs.reading,
 ]  # fmt: skip
 PROGRAMS = 100
 

@@ -24,6 +24,9 @@ pub struct Line {
 /// are left out.
 pub fn neutralise(bytes: &[u8], colours: bool) -> String {
     let text = String::from_utf8_lossy(bytes);
+    if bytes.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
+        return text.into_owned();
+    }
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_ref();
     while let Some(c) = rest.chars().next() {

@@ -1,6 +1,6 @@
 //! Lines that mislead: what a level classifier must not fall for.
 
-use velos_log_engine::level::classify;
+use velos_log_engine::level::{Classifier, classify};
 
 const CASES: &[(&str, &str)] = &[
     ("error", r#"time="2024-01-01T00:00:00Z" level=error msg="x""#),
@@ -106,4 +106,63 @@ fn every_line_has_its_level() {
         })
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Lines as many systems write them, each with its level.
+#[test]
+fn lines_of_many_systems_have_their_levels() {
+    let cases = include_str!("levels.tsv");
+    let rows = cases.lines().filter_map(|row| row.split_once('\t'));
+    let wrong: Vec<String> = rows
+        .filter_map(|(expected, line)| {
+            let line = line.replace("\\e", "\x1b");
+            let level = classify(line.as_bytes()).level.name();
+            (level != expected).then(|| format!("{level} instead of {expected}: {line}"))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Lines that only make sense behind others.
+#[test]
+fn sequences_of_lines_have_their_levels() {
+    let sequences: &[&[(&str, &str)]] = &[
+        &[
+            ("error", "fail: Microsoft.AspNetCore.Server.Kestrel[13]"),
+            (
+                "error",
+                "      Connection id \"0HM\", Request id \"0HM:1\": An unhandled exception was thrown.",
+            ),
+            ("error", "      System.InvalidOperationException: x"),
+            ("error", "         at App.Startup.Run() in /src/Startup.cs:line 12"),
+            ("info", "info: Microsoft.Hosting.Lifetime[0]"),
+            ("info", "      Application failed to stay silent."),
+        ],
+        &[
+            ("info", "==> Consul agent running!"),
+            ("error", "    2024/05/14 10:23:45 [ERR] agent: failed"),
+            ("info", "    2024/05/14 10:23:46 [INFO] agent: fine"),
+        ],
+        &[
+            ("error", "2024-05-14 10:23:45,123 ERROR [main] a.B - boom"),
+            ("error", "java.lang.IllegalStateException: boom"),
+            ("error", "\tat a.B.c(B.java:1)"),
+            ("error", "Caused by: java.io.IOException: x"),
+            ("error", "\t... 12 more"),
+            ("info", "2024-05-14 10:23:46,123 INFO [main] a.B - fine"),
+        ],
+        &[
+            ("error", "Traceback (most recent call last):"),
+            ("error", "  File \"/app/x.py\", line 1, in <module>"),
+            ("error", "    main()"),
+            ("error", "ValueError: x"),
+            ("info", "started"),
+        ],
+    ];
+    for sequence in sequences {
+        let mut classifier = Classifier::new();
+        for (expected, line) in *sequence {
+            assert_eq!(classifier.next(line.as_bytes()).level.name(), *expected, "{line}");
+        }
+    }
 }

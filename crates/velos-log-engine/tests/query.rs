@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use velos_log_engine::Stream;
-use velos_log_engine::query::{Merged, Pattern, Reader, Window, last};
+use velos_log_engine::query::{Merged, Pattern, Reader, Window, last, last_matching};
 
 /// Record by record, as the daemon writes it.
 fn write_log(path: &Path, pieces: &[(Vec<u8>, u64, u8)]) {
@@ -165,6 +165,65 @@ fn streams_of_two_files_and_of_one_merge_by_time() {
     assert_eq!(all, ["err", "long line", "x"]);
     let window = Window { since_us: Some(20), until_us: Some(20) };
     assert_eq!(texts(&both, window), [(Some(20), "err".to_owned())]);
+}
+
+#[test]
+fn a_search_over_blocks_finds_what_one_line_by_line_finds() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("x.log");
+    let mut text = String::new();
+    for n in 0..20_000_u32 {
+        match n % 13 {
+            0 => text.push('\n'),
+            1 => text.push_str(&format!("windows line {n}\r\n")),
+            2 => text.push_str(&format!("Slow query {n} took {}ms, skipped\n", n.wrapping_mul(7919) % 5000)),
+            3 if n % 39 == 3 => text.push_str(&format!("\x1b[31mre\x1b[0mfused {n}\n")),
+            _ => text.push_str(&format!("GET /api/items/{n} handled in {}ms\n", n % 97)),
+        }
+        // Blocks without colours are searched in another way.
+        if n == 15_000 {
+            text = text.replace('\x1b', "e");
+        }
+    }
+    text.push_str("the last line 19 has no end");
+    std::fs::write(&log, &text).unwrap();
+    for (pattern, any_case) in [
+        ("handled in 9ms", false),
+        ("SLOW query 1\\d*5 ", true),
+        ("skip{2}ed", true),
+        ("items/1999[0-9]|refused 1", false),
+        ("^$", false),
+        ("^", false),
+        ("$", false),
+        ("x*", false),
+        ("line \\d+$", false),
+        ("line \\d+\\s", false),
+        ("\\A(windows|the)", false),
+        ("9ms\\z", false),
+        ("[^a]+\\d{4}ms", false),
+        ("(?s)1.*GET", false),
+        ("ms\nGET", false),
+        ("(?i)TOOK [0-3]{3}ms", false),
+        ("\\bno\\w end", false),
+        ("no end$", false),
+        ("zzz", true),
+    ] {
+        let pattern = Pattern::new(pattern, any_case, false).unwrap();
+        let reader = || Reader::open(&log, Stream::Out, Window::default()).unwrap();
+        let (mut found, mut expected) = (Vec::new(), Vec::new());
+        let mut merged = Merged::new(vec![reader()], Some(pattern.clone())).unwrap();
+        while let Some((_, line)) = merged.next_line().unwrap() {
+            found.push(line.bytes.to_vec());
+        }
+        let mut all = Merged::new(vec![reader()], None).unwrap();
+        while let Some((_, line)) = all.next_line().unwrap() {
+            expected.extend(Some(line.bytes.to_vec()).filter(|line| pattern.wants(line)));
+        }
+        assert!(found == expected, "{pattern:?}: {} instead of {}", found.len(), expected.len());
+        let ends: Vec<_> = last_matching(reader(), 9, Some(&pattern), |_| true).unwrap();
+        let ends: Vec<_> = ends.into_iter().map(|line| line.bytes).collect();
+        assert_eq!(ends, expected[expected.len().saturating_sub(9)..], "{pattern:?}");
+    }
 }
 
 #[test]

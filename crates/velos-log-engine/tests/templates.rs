@@ -165,6 +165,43 @@ fn headers_of_common_formats_are_left_out() {
     }
 }
 
+/// Each group is one statement of a program, and no two groups are the same one.
+const STATEMENTS: &[&[&str]] = &[
+    &[
+        "Invalid user 0 from 10.0.0.1",
+        "Invalid user admin from 10.0.0.2",
+        "Invalid user 123 from 10.0.0.3",
+        "Invalid user pi from 10.0.0.4",
+    ],
+    &["New session 12 of user root.", "New session 7 of user 0.", "New session 9 of user pi."],
+    &[
+        "Block b_1 stored as bytes (estimated size 22.9 KB, free 1.2 MB)",
+        "Block b_2 stored as bytes (estimated size 120.0 B, free 317.5 KB)",
+    ],
+    &["slept for 5 seconds", "slept for 2 minutes"],
+    &["request done in 1.204ms", "request done in 350µs", "request done in 1m2.5s"],
+    &["visible is true", "visible is false"],
+    &["setLightsOn(true)", "setLightsOn(false)"],
+    &["resumed com.example.app/.ui.Main now", "resumed com.example.app/com.example.app.Other now"],
+    &["Found no errors"],
+    &["Found 3 errors", "Found 17 errors"],
+    &["service started"],
+    &["service stopped"],
+];
+
+#[test]
+fn lines_of_one_statement_are_one_template() {
+    let lines: Vec<Vec<u8>> =
+        STATEMENTS.iter().copied().flatten().map(|line| line.as_bytes().to_vec()).collect();
+    let mut ids = ids(&lines).into_iter();
+    let mut of_groups = std::collections::HashSet::new();
+    for group in STATEMENTS {
+        let found: std::collections::HashSet<u64> = ids.by_ref().take(group.len()).collect();
+        assert_eq!(found.len(), 1, "{group:?}");
+        assert!(found.into_iter().all(|id| of_groups.insert(id)), "{group:?} is like another");
+    }
+}
+
 #[test]
 fn one_pattern_alone_keeps_its_words() {
     for (name, format) in FORMATS.iter().filter(|(name, _)| *name != "plain") {

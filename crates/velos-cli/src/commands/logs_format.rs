@@ -1,5 +1,7 @@
 //! How a line of a log reads.
 
+use std::cell::RefCell;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use velos_core::error::ErrorReply;
@@ -139,6 +141,8 @@ pub(crate) struct Formatter<'a> {
     pub(crate) colour: bool,
     pub(crate) clock: Clock,
     pub(crate) pattern: Option<&'a Pattern>,
+    /// The last second that was asked for, and how it reads: many lines share theirs.
+    pub(crate) last_second: RefCell<(u64, String)>,
 }
 
 impl Formatter<'_> {
@@ -177,7 +181,14 @@ impl Formatter<'_> {
 
     fn time(&self, us: u64) -> String {
         match self.format {
-            Format::Text { is_exact: false } => self.clock.time((us / 1_000).cast_signed()),
+            Format::Text { is_exact: false } => {
+                let mut last = self.last_second.borrow_mut();
+                let second = us / 1_000_000;
+                if last.0 != second || last.1.is_empty() {
+                    *last = (second, self.clock.time((us / 1_000).cast_signed()));
+                }
+                last.1.clone()
+            }
             _ => exact(us),
         }
     }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 use velos_client::Home;
 use velos_core::error::ErrorReply;
-use velos_log_engine::query::{LineRef, Merged, Reader, Window, last};
+use velos_log_engine::query::{LineRef, Merged, Reader, Window};
 use velos_log_engine::redact::Redactor;
 use velos_log_engine::{Follower, Line, Stream, Watcher, Woken, merge};
 
@@ -13,14 +14,12 @@ use super::log_sources::{Source, find};
 use super::logs::cannot_read;
 use super::logs_format::{Format, Formatter, document};
 use super::logs_pager::Sink;
-use super::logs_pipe::{Item, Kept, Pipe};
+use super::logs_pipe::{Item, Pipe};
 use super::logs_wanted::{Wanted, now_us};
 use crate::args::Logs;
 use crate::clock::Clock;
 use crate::output::Printed;
 
-/// Lines that are read for each that is shown when they are folded.
-const FOLDED_LINES: usize = 100;
 /// Text that is written at once.
 const WRITE_BYTES: usize = 64 * 1024;
 
@@ -37,6 +36,7 @@ pub(crate) fn show(
         colour: context.colour,
         clock: Clock::system(),
         pattern: wanted.pattern.as_ref(),
+        last_second: Default::default(),
     };
     let sink = Sink::new(!streams && wanted.format.is_text());
     let mut screen = Screen {
@@ -55,10 +55,8 @@ pub(crate) fn show(
     if is_array {
         screen.text.push(b'[');
     }
-    let window = wanted.window;
-    let readers =
-        sources.into_iter().map(|source| screen.open(source, window, streams)).collect::<Result<_, _>>()?;
-    screen.past(readers, wanted.limit)?;
+    let past = sources.into_iter().map(|source| screen.open(source, streams)).collect::<Result<_, _>>()?;
+    screen.past(past, wanted.limit, wanted.window)?;
     if !streams {
         screen.finish_pipes()?;
     }
@@ -73,14 +71,22 @@ pub(crate) fn show(
     Ok(0)
 }
 
-struct Screen<'a> {
-    wanted: &'a Wanted,
+/// One file of a source.
+pub(crate) struct Log {
+    pub(crate) path: PathBuf,
+    stream: Stream,
+    /// Who follows it.
+    follower: Option<usize>,
+}
+
+pub(crate) struct Screen<'a> {
+    pub(crate) wanted: &'a Wanted,
     formatter: Formatter<'a>,
     sink: Sink,
     text: Vec<u8>,
     /// With the pipes, by the number of the source.
     names: Vec<String>,
-    pipes: Vec<Pipe>,
+    pub(crate) pipes: Vec<Pipe>,
     /// Each with the number of its source.
     followers: Vec<(usize, Follower)>,
     documents: usize,
@@ -90,10 +96,10 @@ struct Screen<'a> {
 }
 
 impl Screen<'_> {
-    /// Readers of the past of a source; from then on it is followed.
-    fn open(&mut self, source: Source, window: Window, streams: bool) -> Result<Vec<Reader>, ErrorReply> {
+    /// The logs of a source; from now on they are followed.
+    fn open(&mut self, source: Source, streams: bool) -> Result<Vec<Log>, ErrorReply> {
         let number = self.names.len();
-        let mut readers = Vec::new();
+        let mut logs = Vec::new();
         // One file for both streams is read once; its index tells them apart.
         let is_shared = source.out == source.err;
         for (path, stream) in [(&source.out, Stream::Out), (&source.err, Stream::Err)] {
@@ -101,99 +107,37 @@ impl Screen<'_> {
             if !is_wanted {
                 continue;
             }
-            let failed = |error: std::io::Error| cannot_read(path, &error);
+            let follower = streams.then_some(self.followers.len());
             if streams {
-                let (_, follower) = Follower::after_tail(path, stream, 0).map_err(failed)?;
-                readers.push(Reader::before(&follower, stream, window).map_err(failed)?);
-                self.followers.push((number, follower));
-            } else {
-                readers.push(Reader::open(path, stream, window).map_err(failed)?);
+                let follower = Follower::after_tail(path, stream, 0);
+                self.followers.push((number, follower.map_err(|error| cannot_read(path, &error))?.1));
             }
+            logs.push(Log { path: path.clone(), stream, follower });
         }
         self.names.push(source.name);
         self.pipes.push(Pipe::default());
-        Ok(readers)
+        Ok(logs)
     }
 
-    /// Readers by source. A limit counts for each source.
-    fn past(&mut self, readers: Vec<Vec<Reader>>, limit: Option<usize>) -> Result<(), ErrorReply> {
-        let first = self.names.len() - readers.len();
-        let Some(limit) = limit else { return self.all(first, readers) };
-        let mut runs = Vec::new();
-        for (place, readers) in readers.into_iter().enumerate() {
-            let number = first + place;
-            let items = if self.wanted.is_simple() {
-                self.last_simple(number, readers, limit)?
-            } else if self.wanted.is_simple_but_folded() {
-                // Lines fold into fewer: enough of them for all but the most repetitive logs.
-                let items = self.last_simple(number, readers, limit * FOLDED_LINES + 1_000)?;
-                Kept::last(items, limit)
-            } else {
-                self.last_of(number, readers, limit)?
-            };
-            runs.push((number, items));
-        }
-        // By time: an item without one stays behind the one before it.
-        let mut keyed = Vec::new();
-        for (number, items) in runs {
-            let mut last_us = 0;
-            for item in items {
-                last_us = time_us(&item).unwrap_or(last_us).max(last_us);
-                keyed.push((last_us, number, item));
-            }
-        }
-        keyed.sort_by_key(|(us, ..)| *us);
-        for (_, number, item) in keyed {
-            self.put(number, &item)?;
-        }
-        Ok(())
-    }
-
-    /// Read from the end: as much as it takes. A line that continues one that is not shown has its level by itself.
-    fn last_simple(
-        &mut self,
-        number: usize,
-        readers: Vec<Reader>,
-        limit: usize,
-    ) -> Result<Vec<Item>, ErrorReply> {
-        let wanted = self.wanted;
-        let wants = |line: &LineRef<'_>| {
-            wanted.wants_stream(line.stream)
-                && wanted.pattern.as_ref().is_none_or(|pattern| pattern.wants(line.bytes))
+    /// Of the past of some logs, up to where they are followed from.
+    pub(crate) fn readers(&self, logs: &[Log], window: Window) -> Result<Vec<Reader>, ErrorReply> {
+        let reader = |log: &Log| match log.follower.and_then(|number| self.followers.get(number)) {
+            Some((_, follower)) => Reader::before(follower, log.stream, window),
+            None => Reader::open(&log.path, log.stream, window),
         };
-        let runs: std::io::Result<Vec<Vec<Line>>> =
-            readers.into_iter().map(|reader| last(reader, limit, wants)).collect();
-        let mut lines = merge(runs.map_err(lost)?);
-        let surplus = lines.len().saturating_sub(limit);
-        let mut items = Vec::new();
-        if let Some(pipe) = self.pipes.get_mut(number) {
-            for (_, line) in lines.drain(surplus..) {
-                let line = LineRef { time_us: line.time_us, stream: line.stream, bytes: &line.bytes };
-                pipe.push(wanted, &line, &mut items);
-            }
-            pipe.finish(&mut items);
-        }
-        Ok(items)
+        logs.iter().map(|log| reader(log).map_err(|error| cannot_read(&log.path, &error))).collect()
     }
 
-    /// Lines that are judged by those before them are read from the start.
-    fn last_of(
-        &mut self,
-        number: usize,
-        readers: Vec<Reader>,
-        limit: usize,
-    ) -> Result<Vec<Item>, ErrorReply> {
-        let mut kept = Kept::new(limit);
-        let mut items = Vec::new();
-        let mut merged = Merged::new(readers, None).map_err(lost)?;
-        let Some(pipe) = self.pipes.get_mut(number) else { return Ok(Vec::new()) };
-        while let Some((_, line)) = merged.next_line().map_err(lost)? {
-            pipe.push(self.wanted, &line, &mut items);
-            items.drain(..).for_each(|item| kept.push(item));
+    /// Logs by source. A limit counts for each source.
+    fn past(&mut self, logs: Vec<Vec<Log>>, limit: Option<usize>, window: Window) -> Result<(), ErrorReply> {
+        let first = self.names.len() - logs.len();
+        match limit {
+            Some(limit) => self.last(first, &logs, limit),
+            None => {
+                let readers = logs.iter().map(|logs| self.readers(logs, window));
+                self.all(first, readers.collect::<Result<_, _>>()?)
+            }
         }
-        pipe.finish(&mut items);
-        items.drain(..).for_each(|item| kept.push(item));
-        Ok(kept.into_items())
     }
 
     fn all(&mut self, first: usize, readers: Vec<Vec<Reader>>) -> Result<(), ErrorReply> {
@@ -211,7 +155,11 @@ impl Screen<'_> {
         let mut items = Vec::new();
         while let Some((log, line)) = merged.next_line().map_err(lost)? {
             let number = owners.get(log).copied().unwrap_or(first);
-            if let Some(pipe) = self.pipes.get_mut(number) {
+            if is_alone {
+                if self.wanted.wants_stream(line.stream) {
+                    self.put_line(number, &line)?;
+                }
+            } else if let Some(pipe) = self.pipes.get_mut(number) {
                 pipe.push(self.wanted, &line, &mut items);
             }
             for item in items.drain(..) {
@@ -224,7 +172,17 @@ impl Screen<'_> {
         Ok(())
     }
 
-    fn put(&mut self, number: usize, item: &Item) -> Result<(), ErrorReply> {
+    /// A line that was found by its pattern and needs nothing else.
+    fn put_line(&mut self, number: usize, line: &LineRef<'_>) -> Result<(), ErrorReply> {
+        if *self.formatter.format == Format::Raw {
+            self.text.extend_from_slice(line.bytes);
+            self.text.push(b'\n');
+            return if self.text.len() >= WRITE_BYTES { self.flush() } else { Ok(()) };
+        }
+        self.put(number, &Item::Line { line: line.to_line(), level: None, is_context: false })
+    }
+
+    pub(crate) fn put(&mut self, number: usize, item: &Item) -> Result<(), ErrorReply> {
         let name = self.names.get(number).map_or("", String::as_str);
         let several = self.names.len() > 1;
         if let Some(document) = match &mut self.redactor {
@@ -311,8 +269,8 @@ impl Screen<'_> {
                 continue;
             }
             let window = Window { since_us: Some(begin_us), until_us: None };
-            let readers = self.open(source, window, true)?;
-            self.past(vec![readers], None)?;
+            let logs = self.open(source, true)?;
+            self.past(vec![logs], None, window)?;
         }
         self.flush()
     }
@@ -343,14 +301,6 @@ impl Screen<'_> {
     }
 }
 
-fn time_us(item: &Item) -> Option<u64> {
-    match item {
-        Item::Line { line, .. } => line.time_us,
-        Item::Repeated { last, .. } => last.time_us,
-        Item::Gap => None,
-    }
-}
-
-fn lost(error: std::io::Error) -> ErrorReply {
+pub(crate) fn lost(error: std::io::Error) -> ErrorReply {
     super::failed(format!("cannot read a log: {error}"))
 }

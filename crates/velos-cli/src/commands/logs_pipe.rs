@@ -131,11 +131,12 @@ pub(crate) struct Kept {
     items: VecDeque<Item>,
     lines: usize,
     limit: usize,
+    has_left_out: bool,
 }
 
 impl Kept {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { items: VecDeque::new(), lines: 0, limit }
+        Self { items: VecDeque::new(), lines: 0, limit, has_left_out: false }
     }
 
     pub(crate) fn push(&mut self, item: Item) {
@@ -143,8 +144,15 @@ impl Kept {
         self.lines += usize::from(is_line(&item));
         self.items.push_back(item);
         while self.lines > self.limit || self.items.front().is_some_and(|first| !is_line(first)) {
-            self.lines -= usize::from(self.items.pop_front().is_some_and(|first| is_line(&first)));
+            let was_line = self.items.pop_front().is_some_and(|first| is_line(&first));
+            self.lines -= usize::from(was_line);
+            self.has_left_out |= was_line;
         }
+    }
+
+    /// Whether there were more lines.
+    pub(crate) fn has_left_out(&self) -> bool {
+        self.has_left_out
     }
 
     pub(crate) fn into_items(self) -> Vec<Item> {

@@ -26,6 +26,7 @@ mod log_sources;
 pub(crate) mod logs;
 mod logs_ai;
 mod logs_format;
+mod logs_last;
 mod logs_lines;
 mod logs_pager;
 mod logs_pipe;

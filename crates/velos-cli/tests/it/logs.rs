@@ -106,3 +106,43 @@ fn flush_empties_and_writing_goes_on() {
     let numbers: Vec<u64> = log.lines().take(50).map(|line| line.parse().unwrap()).collect();
     assert!(numbers[0] > 100 && numbers.is_sorted_by(|a, b| a + 1 == *b), "{numbers:?}");
 }
+
+/// The end of a long log is read backwards; what comes of it must be the end of what a whole reading gives.
+#[test]
+fn the_last_that_match_are_those_of_the_whole_log() {
+    let env = env();
+    let script = r#"
+        awk 'BEGIN { for (n = 0; n < 60000; n++) {
+            level = n % 997 == 0 ? "ERROR" : n % 89 == 0 ? "WARN " : "INFO "
+            printf "2026-03-01 10:%02d:%02d %s worker %d did what it had to do %d\n", n / 1000, n % 60, level, n % 7, n
+            if (n % 997 == 0) print "java.lang.IllegalStateException: no\n\tat a.B.c(B.java:" n ")"
+            if (n % 5000 == 0) print "stderr too: ERROR " n > "/dev/stderr"
+        } print "end" }'
+        exec sleep 1000
+    "#;
+    env.file("talk.sh", script, 0o644);
+    env.run(&["start", "talk.sh"]).ok();
+    wait_until("the log is written", SOON, || {
+        std::fs::read(env.out_log("talk")).is_ok_and(|log| log.ends_with(b"end\n"))
+    });
+    assert!(std::fs::metadata(env.out_log("talk")).unwrap().len() > 3 << 20);
+    for filters in [
+        &["--level", "error"][..],
+        &["--level", "warn+"],
+        &["--level", "fatal"],
+        &["--grep", "worker 3 .* 59\\d*$", "-C", "2"],
+        &["--grep", "did what it had to do 3", "-C", "1", "--level", "warn"],
+        &["--grep", "B.java:[1-9]"],
+        &["--level", "error", "--dedupe"],
+    ] {
+        let base = [&["logs", "talk", "--nostream", "--raw"][..], filters].concat();
+        let all = env.run(&base).ok().stdout;
+        for count in ["1", "7", "40", "100000"] {
+            let some = env.run(&[&base[..], &["-n", count]].concat()).ok().stdout;
+            let is_end = all.ends_with(&some);
+            let lines = some.lines().filter(|line| *line != "--" && !line.starts_with('…')).count();
+            let most = all.lines().filter(|line| *line != "--" && !line.starts_with('…')).count();
+            assert!(is_end && lines == most.min(count.parse().unwrap()), "{filters:?} {count}: {some}");
+        }
+    }
+}

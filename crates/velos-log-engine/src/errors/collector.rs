@@ -1,10 +1,11 @@
 //! Counts the errors of a source.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::ErrorGroup;
 use super::structured;
 use super::trace::{Taken, Trace};
+use super::{ErrorGroup, said};
 use crate::level::{Level, Verdict};
 use crate::line::Stream;
 
@@ -70,13 +71,18 @@ impl Errors {
         if let Some(trace) = open {
             // What the program itself calls harmless ends an error, whatever it looks like.
             let is_other = !verdict.inferred && verdict.level < Level::Error && is_said(line);
-            if !is_other && trace.take(line, is_error) == Taken::Yes {
+            // Some loggers put their header before each line of a trace.
+            let bare = if is_error && !verdict.inferred { said::message(line) } else { Cow::Borrowed(line) };
+            let is_frame = bare.len() < line.len() && super::frame::is_place(&bare);
+            let text = if is_frame || said::is_blank(&bare) { &*bare } else { line };
+            let is_blank = text.is_empty() || text.len() < line.len() && !is_frame;
+            if !is_other && (trace.take(if is_blank { b"" } else { text }, is_error) == Taken::Yes) {
                 return Looked::GoesOn;
             }
             let over = open.take();
             self.put(over);
         }
-        if !is_error {
+        if !is_error || said::is_blank(&said::message(line)) {
             return Looked::No;
         }
         let begun = match structured::stack(line) {

@@ -51,6 +51,11 @@ pub(super) fn part(line: &[u8]) -> Option<Part> {
         .or_else(|| filler(body))
 }
 
+/// Whether a line is the place of a frame without anything before it, as Ruby prints them.
+pub(super) fn is_place(line: &[u8]) -> bool {
+    of_ruby(String::from_utf8_lossy(line).trim()).is_some()
+}
+
 fn frame(file: &str, function: &str) -> Part {
     let is_ours = is_our_file(file) && is_our_function(function);
     Part::Frame(Frame { file: base(file), function: plain(function), is_ours, is_outer_first: false })

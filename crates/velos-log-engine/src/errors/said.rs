@@ -24,12 +24,24 @@ pub fn message(line: &[u8]) -> Cow<'_, [u8]> {
     Cow::Borrowed(rest)
 }
 
+/// Whether a message says nothing: at most one tag, as `[request]` is.
+pub(super) fn is_blank(message: &[u8]) -> bool {
+    let inner = message.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    message.is_empty()
+        || inner.is_some_and(|inner| !inner.iter().any(|byte| matches!(byte, b' ' | b'[' | b']')))
+}
+
 /// Length of a word that belongs to the header.
 fn header_word(text: &[u8]) -> Option<usize> {
     let close = match text.first()? {
         b'[' => b']',
         b'<' => b'>',
-        b'-' | b'|' | b':' => return (text.get(1) == Some(&b' ')).then_some(1),
+        b'-' | b'|' | b':' => {
+            return matches!(text, [_, b' ', ..] | [b'-', b'-', b' ', ..])
+                .then(|| if text.get(1) == Some(&b' ') { 1 } else { 2 });
+        }
+        // Ruby: `F, [2026-03-01T10:00:00 #1] FATAL -- : text`
+        first if first.is_ascii_uppercase() && text.get(1..4) == Some(b", [") => return Some(2),
         _ => {
             let end = text.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(text.len());
             return is_header(text.get(..end)?).then_some(end);
@@ -66,6 +78,7 @@ mod tests {
         for line in [
             "2026-03-01T10:00:00.123Z ERROR [api] - connect ECONNREFUSED 10.0.0.5:5432",
             "[2026-03-01 10:00:00] [error] connect ECONNREFUSED 10.0.0.5:5432",
+            "E, [2026-03-01T10:00:00 #1] ERROR -- : connect ECONNREFUSED 10.0.0.5:5432",
             "ERROR:root:x connect ECONNREFUSED 10.0.0.5:5432",
             "error: connect ECONNREFUSED 10.0.0.5:5432",
             r#"{"level":50,"msg":"connect ECONNREFUSED 10.0.0.5:5432"}"#,

@@ -110,6 +110,10 @@ impl Trace {
             Some(Part::Function(_)) => {}
             Some(Part::Filler) => self.note_filler(text),
             // Code, properties, what a message says on further lines.
+            // .NET says on the first line only who speaks.
+            None if is_indented && self.intro.as_deref().is_some_and(is_category) && !self.has_trace() => {
+                self.intro = Some(text.to_vec());
+            }
             None if is_indented && !after_blank && (self.has_trace() || !is_error) => {}
             None => return Taken::No,
         }
@@ -140,7 +144,11 @@ impl Trace {
         let is_first = self.heads.is_empty() && self.frames.is_empty() && self.section.is_empty();
         let is_announced = self.intro.as_ref().is_some_and(|intro| intro.ends_with(b":"));
         if is_first {
-            return head(text).filter(|head| is_announced || head.kind.contains('.'));
+            let says_it_again = |head: &Head| {
+                let intro = self.intro.as_deref().unwrap_or_default();
+                head.message.len() > 3 && memchr::memmem::find(intro, &head.message).is_some()
+            };
+            return head(text).filter(|head| is_announced || head.kind.contains('.') || says_it_again(head));
         }
         if is_indented && self.is_group { head(text) } else { None }
     }
@@ -233,6 +241,12 @@ impl Trace {
         }
         (kind, crate::template::render(&masked), crate::template::hash(&told))
     }
+}
+
+/// `Microsoft.AspNetCore.Server.Kestrel[13]`
+fn is_category(intro: &[u8]) -> bool {
+    let number = intro.strip_suffix(b"]").and_then(|rest| rest.rsplit(|byte| *byte == b'[').next());
+    !intro.contains(&b' ') && number.is_some_and(|number| number.iter().all(u8::is_ascii_digit))
 }
 
 /// Exception groups draw their tree with bars.

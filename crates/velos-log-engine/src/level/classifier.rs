@@ -1,9 +1,12 @@
 //! The levels of a whole source: it learns where the level stands, and lets lines inherit that continue others.
 
-use super::{Verdict, header, inferred, marked};
+use super::column::Column;
+use super::{Level, Verdict, header, inferred, marked};
 
 /// Lines with a level in their header before a place is trusted.
 const LEARN_LINES: u32 = 64;
+/// Lines of other shapes until the shortcut is that of another shape.
+const STRANGERS_MAX: u32 = 16;
 /// Places that are told apart; headers are short.
 const PLACES: usize = 24;
 
@@ -15,11 +18,22 @@ pub struct Classifier {
     learned: Option<usize>,
     missed: u32,
     last: Option<Verdict>,
+    column: Option<Column>,
+    /// Lines of the learned place that the column did not know.
+    strangers: u32,
 }
 
 impl Default for Classifier {
     fn default() -> Self {
-        Self { places: [0; PLACES], seen: 0, learned: None, missed: 0, last: None }
+        Self {
+            places: [0; PLACES],
+            seen: 0,
+            learned: None,
+            missed: 0,
+            last: None,
+            column: None,
+            strangers: 0,
+        }
     }
 }
 
@@ -30,10 +44,22 @@ impl Classifier {
     }
 
     /// The level of the next line.
+    #[inline]
     pub fn next(&mut self, line: &[u8]) -> Verdict {
+        match self.column.as_ref().and_then(|column| column.level(line)) {
+            Some(level) => {
+                self.missed = self.missed.saturating_sub(1);
+                self.keep(Verdict::said(level))
+            }
+            None => self.next_slowly(line),
+        }
+    }
+
+    fn next_slowly(&mut self, line: &[u8]) -> Verdict {
         let line = crate::ansi::strip(line);
-        if let Some(level) = self.learned.and_then(|place| header::at(&line, place)) {
+        if let Some((level, start, word)) = self.learned.and_then(|place| header::at(&line, place)) {
             self.missed = self.missed.saturating_sub(1);
+            self.note_stranger(&line, level, start, word);
             return self.keep(Verdict::said(level));
         }
         if is_continuation(&line)
@@ -53,7 +79,8 @@ impl Classifier {
             // A source that always says its level says nothing in a line that only continues.
             None => {
                 self.seen = self.seen.saturating_add(1);
-                self.keep(inferred(&line))
+                let embedded = marked::of_embedded(&line).map(Verdict::said);
+                self.keep(embedded.unwrap_or_else(|| inferred(&line)))
             }
         }
     }
@@ -70,6 +97,24 @@ impl Classifier {
             if *count >= LEARN_LINES && u64::from(*count) * 10 >= u64::from(self.seen) * 9 {
                 self.learned = Some(place);
             }
+        }
+    }
+
+    /// A header that the column does not know: another word, or another shape, which then comes more often.
+    fn note_stranger(&mut self, line: &[u8], level: Level, start: usize, word: &[u8]) {
+        let end = start + word.len();
+        let is_plain = Level::from_word(header::trim(word)) == Some(level);
+        let Some(word) = line.get(start..=end).filter(|_| is_plain) else { return };
+        let is_new_word = self.column.as_ref().is_some_and(|column| column.may_learn(start, word));
+        if !is_new_word {
+            self.strangers += 1;
+            if self.column.is_some() && self.strangers < STRANGERS_MAX {
+                return;
+            }
+            (self.column, self.strangers) = (Column::of(line, start), 0);
+        }
+        if let Some(column) = &mut self.column {
+            column.learn(word, level);
         }
     }
 
@@ -96,6 +141,7 @@ pub(crate) fn is_continuation(line: &[u8]) -> bool {
         Some(b' ') => {
             line.starts_with(b"  ")
                 && line.trim_ascii_start().first().is_some_and(|byte| !matches!(byte, b'{' | b'['))
+                && !begins_with_date(line.trim_ascii_start())
                 && !line.starts_with(b"  + Exception Group")
         }
         Some(b'C') => line.starts_with(b"Caused by: "),
@@ -107,6 +153,19 @@ pub(crate) fn is_continuation(line: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// `2024-05-14`, `2024/05/14`, `10:23:45`: some loggers indent whole lines.
+fn begins_with_date(text: &[u8]) -> bool {
+    let is = |shape: &[u8]| {
+        text.len() > shape.len()
+            && shape.iter().zip(text).all(|(want, byte)| match want {
+                b'0' => byte.is_ascii_digit(),
+                b'-' => matches!(byte, b'-' | b'/' | b'.'),
+                want => want == byte,
+            })
+    };
+    is(b"0000-00-00") || is(b"00:00:00")
 }
 
 #[cfg(test)]

@@ -31,22 +31,26 @@ pub(super) fn of(line: &[u8]) -> Option<(Level, usize)> {
     None
 }
 
-/// The level at one token, where its source has always put it. There a word in any case counts.
-pub(super) fn at(line: &[u8], number: usize) -> Option<Level> {
+/// The level at one token, where its source has always put it, with where it begins and its bytes. There a word in any case
+/// counts.
+pub(super) fn at(line: &[u8], number: usize) -> Option<(Level, usize, &[u8])> {
     let zone = line.get(..line.len().min(ZONE_BYTES))?;
     let (start, token) = tokens(zone).nth(number)?;
     let spot = Spot { line, token, start, number };
-    spot.level().or_else(|| Level::from_word(trim(token)))
+    spot.level().or_else(|| Level::from_word(trim(token))).map(|level| (level, start, token))
 }
 
-/// Words between spaces and bars, each with its place.
+/// Words between spaces, bars and brackets, each with its place.
 fn tokens(zone: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let is_gap = |byte: &u8| matches!(byte, b' ' | b'\t' | b'|');
         at += zone.get(at..)?.iter().position(|byte| !is_gap(byte))?;
         let rest = zone.get(at..)?;
-        let length = rest.iter().position(is_gap).unwrap_or(rest.len());
+        let end = rest.iter().position(is_gap).unwrap_or(rest.len());
+        // [time][level][name]: one bracket after the other.
+        let length =
+            rest.get(..end).and_then(|word| memchr::memmem::find(word, b"][")).map_or(end, |at| at + 1);
         let start = at;
         at += length;
         rest.get(..length).map(|token| (start, token))
@@ -61,23 +65,31 @@ fn is_plain(token: &[u8]) -> bool {
         && token.iter().skip(1).any(u8::is_ascii_lowercase)
 }
 
-fn trim(token: &[u8]) -> &[u8] {
+pub(super) fn trim(token: &[u8]) -> &[u8] {
     let is_frame = |byte: &u8| !byte.is_ascii_alphanumeric();
     let start = token.iter().position(|byte| !is_frame(byte)).unwrap_or(0);
     let end = token.iter().rposition(|byte| !is_frame(byte)).map_or(start, |last| last + 1);
     token.get(start..end).unwrap_or_default()
 }
 
-struct Spot<'a> {
-    line: &'a [u8],
-    token: &'a [u8],
-    start: usize,
+/// A word, and where it stands.
+pub(super) struct Spot<'a> {
+    pub(super) line: &'a [u8],
+    pub(super) token: &'a [u8],
+    pub(super) start: usize,
     number: usize,
 }
 
 impl Spot<'_> {
     fn level(&self) -> Option<Level> {
         let token = self.token;
+        if self.is_setting() {
+            return None;
+        }
+        // Db2: LEVEL: Error
+        if self.before().ends_with(b" LEVEL:") {
+            return Level::from_word(trim(token));
+        }
         // ERROR:root:text, DEBUG: text, [error], (warn), <info>, "Error" alone behind a time
         let (word, rest) = split_word(token)?;
         if let Some(level) = Level::from_word(word) {
@@ -92,19 +104,31 @@ impl Spot<'_> {
         self.of_compound()
     }
 
+    /// `log level: WARN` tells how much is logged; `Level: Error` at the start is a field.
+    fn is_setting(&self) -> bool {
+        let before = self.before();
+        let before = before.strip_suffix(b":").or_else(|| before.strip_suffix(b"=")).unwrap_or(before);
+        let Some((said, end)) = before.split_at_checked(before.len().wrapping_sub(5)) else { return false };
+        let word = said.trim_ascii_end().rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+        end.eq_ignore_ascii_case(b"level") && !word.is_empty() && word.iter().all(u8::is_ascii_alphabetic)
+    }
+
     fn counts(&self, word: &[u8], rest: &[u8]) -> bool {
         // Go's HTTP server puts its own name there.
         if word == b"http" && rest.first() == Some(&b':') {
             return false;
         }
         let is_upper = word.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-        let opened = self.token.first().copied().filter(|byte| matches!(byte, b'[' | b'(' | b'<'));
-        let is_closed = opened.is_some() && matches!(rest.first(), Some(b']' | b')' | b'>'));
+        let opened =
+            self.token.first().copied().filter(|byte| matches!(byte, b'[' | b'(' | b'<' | b'{' | b'*'));
+        let is_closed = opened.is_some() && matches!(rest.first(), Some(b']' | b')' | b'>' | b'}' | b'*'));
         let is_first = self.start == 0;
         match rest.first() {
             // Upper case followed by nothing: a column, or at least a headline.
             None if is_upper => !is_common(word) || self.stands_as_column(),
-            None => self.stands_as_column() && self.number > 0,
+            None => (self.stands_as_column() || self.follows_symbol()) && self.number > 0,
+            // error: null
+            Some(b':' | b'=') if self.tail(rest).is_some_and(super::words::is_none) => false,
             Some(b':') if rest.len() == 1 || is_first || rest.get(1) == Some(&b':') => {
                 is_upper || is_first || self.follows_header()
             }
@@ -125,79 +149,49 @@ impl Spot<'_> {
         is_column && self.follows_header() || self.follows_time()
     }
 
-    fn before(&self) -> &[u8] {
+    /// The line from the end of the word on.
+    fn tail(&self, rest: &[u8]) -> Option<&[u8]> {
+        self.line.get(self.start + self.token.len() - rest.len()..)
+    }
+
+    pub(super) fn next_word(&self) -> Option<&[u8]> {
+        let after = self.line.get(self.start + self.token.len()..)?.trim_ascii_start();
+        after.split(|byte| matches!(byte, b' ' | b',')).next()
+    }
+
+    /// A tick, a cross or the like is all that stands before it.
+    fn follows_symbol(&self) -> bool {
+        let before = self.before();
+        !before.is_empty() && before.len() <= 8 && before.iter().all(|byte| !byte.is_ascii())
+    }
+
+    pub(super) fn before(&self) -> &[u8] {
         self.line.get(..self.start).unwrap_or_default().trim_ascii_end()
     }
 
-    fn follows_header(&self) -> bool {
+    pub(super) fn follows_header(&self) -> bool {
         matches!(
             self.before().last(),
             None | Some(b']' | b')' | b'|' | b'-' | b':' | b'>' | b'0'..=b'9' | b'Z' | b',')
         )
     }
 
-    fn follows_time(&self) -> bool {
+    pub(super) fn follows_time(&self) -> bool {
         let before = self.before();
-        let before = before.strip_suffix(b",").unwrap_or(before);
+        let before = before.strip_suffix(b",").or_else(|| before.strip_suffix(b":")).unwrap_or(before);
         let before = before.strip_suffix(b"]").unwrap_or(before);
         let last = before.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
         last.len() >= 5
             && last.first().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'[')
             && memchr::memchr(b':', last).is_some()
     }
-
-    /// Words that only mean a level together with their neighbours.
-    fn of_compound(&self) -> Option<Level> {
-        let (line, token) = (self.line, self.token);
-        if token == b"ERR!" || token == b"WARN!" {
-            return Some(if token == b"ERR!" { Level::Error } else { Level::Warn });
-        }
-        if token == b"PHP" && self.follows_php() {
-            let kind = line.get(self.start + 4..)?;
-            let colon = memchr::memchr(b':', kind.get(..kind.len().min(32))?)?;
-            return Some(match kind.get(..colon)? {
-                b"Fatal error"
-                | b"Parse error"
-                | b"Recoverable fatal error"
-                | b"Core error"
-                | b"Compile error" => Level::Error,
-                b"Warning" | b"Deprecated" | b"Core warning" | b"Strict Standards" => Level::Warn,
-                b"Notice" => Level::Info,
-                _ => return None,
-            });
-        }
-        // Monolog: channel.LEVEL:
-        if let Some(name) = token.strip_suffix(b":")
-            && let Some(dot) = name.iter().rposition(|byte| *byte == b'.')
-            && let Some(word) = name.get(dot + 1..).filter(|word| word.iter().all(u8::is_ascii_uppercase))
-        {
-            return Level::from_word(word);
-        }
-        // Serilog and friends: [12:00:00 ERR]; nginx-like [error] stands above; postfix: "warning:" above.
-        let closed = token.strip_suffix(b"]")?;
-        let opens = self.before().iter().rposition(|byte| *byte == b'[')?;
-        let is_near =
-            self.start - opens <= 48 && memchr::memchr(b']', self.line.get(opens..self.start)?).is_none();
-        (is_near && closed.iter().all(u8::is_ascii_uppercase)).then(|| Level::from_word(closed))?
-    }
-
-    /// `E 2024-01-01 ...`, and `2024-01-01 00:00:00.000 E ...`.
-    fn of_lone_letter(&self) -> Option<Level> {
-        let [letter] = self.token else { return None };
-        let after = self.line.get(self.start + 2..)?;
-        let is_before_date =
-            self.start == 0 && after.iter().take(4).filter(|byte| byte.is_ascii_digit()).count() == 4;
-        (is_before_date || self.follows_time()).then(|| super::marked::letter(*letter))?
-    }
-
-    fn follows_php(&self) -> bool {
-        self.start == 0 || matches!(self.before().last(), Some(b']' | b':' | b'"'))
-    }
 }
 
 /// The letters of a token behind its opening bracket, and what follows them.
 fn split_word(token: &[u8]) -> Option<(&[u8], &[u8])> {
-    let start = usize::from(matches!(token.first(), Some(b'[' | b'(' | b'<' | b'"' | b'*')));
+    let stars = token.iter().take(3).take_while(|byte| **byte == b'*').count();
+    let start =
+        stars.max(usize::from(matches!(token.first(), Some(b'[' | b'(' | b'<' | b'{' | b'"' | b'=' | b'-'))));
     let body = token.get(start..)?;
     let end = body.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(body.len());
     Some(body.split_at(end))

@@ -9,31 +9,51 @@ pub(super) fn of(line: &[u8]) -> Option<Level> {
     match line.first()? {
         b'{' => of_json(line),
         b'<' => of_priority(line),
-        _ => of_letter(line).or_else(|| of_logfmt(line)),
+        b'#' | b':' => of_workflow(line),
+        _ => of_letter(line).or_else(|| of_field(line)).or_else(|| of_logfmt(line)),
     }
 }
 
-const LEVEL_KEYS: [&[u8]; 13] = [
+/// Of an object that stands behind a header, such as that of a container or of syslog.
+pub(super) fn of_embedded(line: &[u8]) -> Option<Level> {
+    let line = line.trim_ascii_end();
+    let at = memchr::memmem::find(line, b" {\"")?;
+    (line.last() == Some(&b'}')).then(|| of_json(line.get(at + 1..)?))?
+}
+
+/// In any case.
+const LEVEL_KEYS: [&[u8]; 14] = [
     b"level",
     b"lvl",
     b"severity",
     b"log.level",
     b"levelname",
+    b"level_name",
     b"@level",
     b"loglevel",
     b"log_level",
-    b"logLevel",
     b"@l",
-    b"PRIORITY",
-    b"severityText",
-    b"SeverityText",
+    b"priority",
+    b"severitytext",
+    b"severity_text",
+    b"level_text",
 ];
+
+fn is_level_key(key: &[u8]) -> bool {
+    LEVEL_KEYS.iter().any(|name| name.eq_ignore_ascii_case(key))
+}
 
 fn of_json(line: &[u8]) -> Option<Level> {
     let mut found = None;
     json::fields(line, |key, value| {
-        if LEVEL_KEYS.contains(&key) {
+        if is_level_key(key) {
             found = of_value(value);
+        } else if key == b"s"
+            && let Value::Text([letter, rest @ ..]) = value
+            && matches!(rest, [] | [b'1'..=b'5'])
+        {
+            // MongoDB.
+            found = self::letter(*letter);
         } else if key == b"log"
             && let Value::Nested(inner) = value
         {
@@ -57,6 +77,14 @@ fn number(digits: &[u8]) -> Option<u32> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
+/// `Level: Error ...`, how events are printed.
+fn of_field(line: &[u8]) -> Option<Level> {
+    let colon = line.iter().take(9).position(|byte| *byte == b':')?;
+    let (key, rest) = line.split_at(colon);
+    let value = rest.strip_prefix(b": ").filter(|_| is_level_key(key))?.trim_ascii_start();
+    Level::from_word(value.split(|byte| !byte.is_ascii_alphanumeric()).next()?)
+}
+
 /// `level=warn`, at the start or behind a space, the value quoted or not.
 fn of_logfmt(line: &[u8]) -> Option<Level> {
     let mut from = 0;
@@ -69,7 +97,13 @@ fn of_logfmt(line: &[u8]) -> Option<Level> {
             .rposition(|byte| matches!(byte, b' ' | b'\t' | b',' | b'|'))
             .map_or(0, |space| space + 1);
         let key = before.get(start..)?;
-        if !LEVEL_KEYS.contains(&key) {
+        // `loglevel=error` in a sentence is a setting; among other pairs it is the line's.
+        let is_pair = before.get(..start).is_none_or(|before| {
+            let last = before.trim_ascii_end().rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+            last.is_empty() || last.contains(&b'=') || last.ends_with(b"\"") || last.ends_with(b":")
+        });
+        let is_sure = matches!(key, b"level" | b"lvl" | b"severity" | b"at");
+        if !(is_sure || is_level_key(key) && is_pair) {
             continue;
         }
         let value = line.get(at + 1..)?;
@@ -80,6 +114,13 @@ fn of_logfmt(line: &[u8]) -> Option<Level> {
         }
     }
     None
+}
+
+/// Commands of build machines: `##[error]text`, `::warning file=x::text`.
+fn of_workflow(line: &[u8]) -> Option<Level> {
+    let word = line.strip_prefix(b"##[").or_else(|| line.strip_prefix(b"::"))?;
+    let end = word.iter().position(|byte| matches!(byte, b']' | b' ' | b':'))?;
+    Level::from_word(word.get(..end)?)
 }
 
 /// RFC 5424, 6.2.1: `<PRI>`, severity is its last three bits.
@@ -97,6 +138,10 @@ fn of_letter(line: &[u8]) -> Option<Level> {
     if (1..=4).all(digit) && is(5, b' ') && digit(6) && is(8, b':') {
         return letter(first);
     }
+    // CockroachDB: the year too
+    if (1..=6).all(digit) && is(7, b' ') && digit(8) && is(10, b':') {
+        return letter(first);
+    }
     // Ruby: E, [2024-01-01T00:00:00 #1]
     if line.get(1..4) == Some(b", [") && digit(4) {
         return letter(first);
@@ -105,7 +150,8 @@ fn of_letter(line: &[u8]) -> Option<Level> {
     if is(1, b'/') && line.get(2).is_some_and(u8::is_ascii_alphabetic) {
         let colon = memchr::memchr(b':', line.get(..line.len().min(80))?)?;
         let tag = line.get(2..colon)?;
-        if tag.ends_with(b")") && tag.contains(&b'(') {
+        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+        if tag.ends_with(b")") && tag.contains(&b'(') || tag.iter().all(is_word) {
             return letter(first);
         }
     }

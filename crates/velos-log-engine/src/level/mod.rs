@@ -13,9 +13,12 @@
 //! line came on stderr proves nothing.
 
 mod classifier;
+mod column;
 mod header;
 mod inferred;
 mod marked;
+mod spelled;
+mod words;
 
 pub use classifier::Classifier;
 
@@ -67,14 +70,14 @@ impl Level {
         lower.make_ascii_lowercase();
         Some(match &*lower {
             b"trace" | b"trce" | b"trc" | b"finest" | b"finer" | b"silly" | b"trac" => Self::Trace,
-            b"debug" | b"dbg" | b"dbug" | b"debg" | b"deb" | b"fine" | b"verbose" | b"vrb" | b"debug1"
-            | b"debug2" | b"debug3" | b"debug4" | b"debug5" => Self::Debug,
+            b"debug" | b"dbg" | b"dbug" | b"debg" | b"deb" | b"debu" | b"fine" | b"verbose" | b"vrb"
+            | b"debug1" | b"debug2" | b"debug3" | b"debug4" | b"debug5" => Self::Debug,
             b"info" | b"information" | b"informational" | b"inf" | b"notice" | b"note" | b"log"
             | b"success" | b"config" | b"http" | b"default" | b"hint" => Self::Info,
             b"warn" | b"warning" | b"wrn" | b"wrng" => Self::Warn,
             b"error" | b"err" | b"eror" | b"erro" | b"severe" | b"failure" | b"fail" => Self::Error,
             b"fatal" | b"ftl" | b"crit" | b"critical" | b"emerg" | b"emergency" | b"alert" | b"panic"
-            | b"dpanic" | b"fatl" | b"fata" => Self::Fatal,
+            | b"dpanic" | b"fatl" | b"fata" | b"pani" => Self::Fatal,
             _ => return None,
         })
     }
@@ -149,7 +152,8 @@ pub fn classify(line: &[u8]) -> Verdict {
 
 /// What the program itself says of a line without escape sequences.
 pub(crate) fn said(line: &[u8]) -> Option<Verdict> {
-    marked::of(line).or_else(|| header::of(line).map(|(level, _)| level)).map(Verdict::said)
+    let in_header = || header::of(line).map(|(level, _)| level);
+    marked::of(line).or_else(in_header).or_else(|| marked::of_embedded(line)).map(Verdict::said)
 }
 
 pub(crate) use classifier::is_continuation;

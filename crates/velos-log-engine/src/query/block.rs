@@ -70,14 +70,11 @@ impl<'a> Block<'a> {
         Some((line, (start + length + 1).min(self.bytes.len())))
     }
 
-    /// The line around a byte, and where it ends in the block, its newline included.
+    /// The line around a byte, or that ends there, and where it ends in the block, its newline included.
     pub fn line_at(&self, at: usize) -> Option<(LineRef<'a>, usize)> {
-        if at >= self.bytes.len() {
-            return None;
-        }
         let before = self.bytes.get(..at)?;
         let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
-        let rest = self.bytes.get(start..)?;
+        let rest = self.bytes.get(start..).filter(|rest| !rest.is_empty())?;
         let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
         let (time_us, stream) = match self.known {
             Known::Indexed { index, base, stream } => {

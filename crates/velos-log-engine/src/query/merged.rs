@@ -3,7 +3,7 @@
 use std::io;
 
 use super::block::{LineRef, Span};
-use super::filter::Pattern;
+use super::pattern::Pattern;
 use super::reader::Reader;
 use crate::line::Stream;
 
@@ -24,6 +24,8 @@ struct Cursor {
     /// The order of the line in front; nothing at the end.
     time_us: Option<u64>,
     is_begun: bool,
+    /// Whether the block can be searched as a whole.
+    may_search: bool,
     span: Span,
     known: (Option<u64>, Stream),
 }
@@ -35,7 +37,7 @@ impl Cursor {
             if self.is_begun {
                 let block = self.reader.block();
                 let found = match pattern {
-                    Some(pattern) => pattern.next_in(&block, self.next),
+                    Some(pattern) => pattern.next_in(&block, self.next, self.may_search),
                     None => block.line_from(self.next, &mut self.span),
                 };
                 if let Some((line, end)) = found {
@@ -55,6 +57,7 @@ impl Cursor {
                 self.time_us = None;
                 return Ok(());
             }
+            self.may_search = pattern.is_some_and(|pattern| pattern.may_search(&self.reader.block()));
         }
     }
 
@@ -75,6 +78,7 @@ impl Merged {
                 next: 0,
                 time_us: None,
                 is_begun: false,
+                may_search: false,
                 span: Span::NONE,
                 known: (None, Stream::Out),
             };

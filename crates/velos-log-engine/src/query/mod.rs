@@ -5,21 +5,25 @@
 //! blocks and the index of one segment per log, however long the log is.
 
 mod block;
-mod filter;
+mod finder;
+mod fragments;
 mod history;
 mod last;
+mod levels;
 mod merged;
 mod own_time;
+mod pattern;
 mod reader;
 mod when;
 mod window;
 
 pub use block::{Block, LineRef};
-pub use filter::{Levels, Pattern, PatternError};
 pub use history::history_start;
-pub use last::last;
+pub use last::{last, last_matching};
+pub use levels::Levels;
 pub use merged::Merged;
 pub use own_time::own_time;
+pub use pattern::{Pattern, PatternError};
 pub use reader::Reader;
 pub use when::{WhenError, parse as parse_when};
 pub use window::Window;

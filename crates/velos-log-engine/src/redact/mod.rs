@@ -5,6 +5,7 @@
 //! hex digits of a keyed hash, so that equal secrets can be told from different ones without being known. Two different
 //! secrets have the same digits once in 65,536.
 
+mod judged;
 mod rules;
 
 use std::borrow::Cow;
@@ -14,7 +15,8 @@ use std::hash::BuildHasher;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{Captures, Regex};
 
-use rules::{RULES, is_no_secret};
+use judged::{is_no_secret, is_other};
+use rules::RULES;
 
 /// Longest part of a private key between its first and its last line, in lines.
 const KEY_LINES_MAX: usize = 200;
@@ -158,6 +160,10 @@ impl Redactor {
                     || value.is_empty()
                     || value.starts_with(b"[REDACTED:")
                     || is_no_secret(value, rule.check)
+                    || is_other(rule.name, text.get(found_start(&found)..start).unwrap_or_default(), value)
+                    // `token=Token{1234`: what is written there is an object, and this the name of its type.
+                    || matches!(text.get(end), Some(b'{' | b'('))
+                        && value.iter().all(u8::is_ascii_alphabetic)
                 {
                     continue;
                 }
@@ -209,6 +215,10 @@ impl Redactor {
         };
         (hash >> 24) as u16
     }
+}
+
+fn found_start(found: &Captures<'_>) -> usize {
+    found.get(0).map_or(0, |whole| whole.start())
 }
 
 fn secret(found: &Captures<'_>) -> Option<(usize, usize)> {

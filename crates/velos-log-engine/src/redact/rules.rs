@@ -55,6 +55,8 @@ const NAMES: &[&str] = &[
     "auth_key",
     "signing_key",
     "encryption_key",
+    "app_key",
+    "master_key",
 ];
 
 pub(super) const RULES: &[Rule] = &[
@@ -155,14 +157,14 @@ pub(super) const RULES: &[Rule] = &[
     checked(
         "password",
         NAMES,
-        r#"(?i)[A-Z0-9_.-]*(password|passwd|passphrase|pwd|secret|api[_-]?key|(access|account|private|auth|signing|encryption)[_-]?key|token|credentials?)[A-Z0-9_]{0,12}\\?["']?\]?\s{0,2}(=>|[:=])\s{0,2}(\\?"(?P<s>[^"\\]{1,512})|'(?P<t>[^']{1,512})|`(?P<u>[^`]{1,512}))"#,
+        r#"(?i)[A-Z0-9_.-]*(password|passwd|passphrase|pwd|secret|api[_-]?key|(access|account|private|auth|signing|encryption|app|master)[_-]?key|token|credentials?)[A-Z0-9_]{0,12}\\?["']?\]?\s{0,2}(=>|[:=])\s{0,2}(\\?"(?P<s>[^"\\]{1,512})|'(?P<t>[^']{1,512})|`(?P<u>[^`]{1,512}))"#,
         Check::Value,
     ),
     // password=..., PASSWORD=..., ?token=...&
     checked(
         "password",
         NAMES,
-        r#"(?i)[A-Z0-9_.-]*(password|passwd|passphrase|pwd|secret|api[_-]?key|(access|account|private|auth|signing|encryption)[_-]?key|token|credentials?)[A-Z0-9_]{0,12}=(?P<s>[^\s,;&"'`<>\[\](){}]{3,512})"#,
+        r#"(?i)[A-Z0-9_.-]*(password|passwd|passphrase|pwd|secret|api[_-]?key|(access|account|private|auth|signing|encryption|app|master)[_-]?key|token|credentials?)[A-Z0-9_]{0,12}=(?P<s>[^\s,;&"'`<>\[\](){}]{3,512})"#,
         Check::Value,
     ),
     // password: ... alone on a line, or something random behind the name
@@ -175,7 +177,7 @@ pub(super) const RULES: &[Rule] = &[
     checked(
         "password",
         NAMES,
-        r#"(?i)[A-Z0-9_.-]*(password|passwd|passphrase|pwd|secret|api[_-]?key|(access|account|private|auth|signing|encryption)[_-]?key|token)[A-Z0-9_]{0,12}\\?["']?(:\s{0,2}|\s+is:?\s+|\s+set to\s+|\s+)(?P<s>[^\s,;"'`<>\[\](){}]{6,512})"#,
+        r#"(?i)[A-Z0-9_.-]*(password|passwd|passphrase|pwd|secret|api[_-]?key|(access|account|private|auth|signing|encryption|app|master)[_-]?key|token)[A-Z0-9_]{0,12}\\?["']?(:\s{0,2}|\s+=\s+|\s+is:?\s+|\s+set to\s+|\s+)(?P<s>[^\s,;"'`<>\[\](){}]{6,512})"#,
         Check::Random,
     ),
     checked(
@@ -184,69 +186,53 @@ pub(super) const RULES: &[Rule] = &[
         r#"(?i)\b[A-Z0-9_]*passw?["']?\s?[:=]\s?["']?(?P<s>[^\s,;&"'`<>\[\](){}]{4,512})"#,
         Check::Value,
     ),
-    checked("password", &["-u "], r#"\s-u ["']?[A-Za-z0-9._@-]{1,64}:(?P<s>[^\s"':]{3,256})"#, Check::Value),
+    checked(
+        "password",
+        &["-u "],
+        r#"\b(curl|https?|xh)\b.*\s-u ["']?[A-Za-z0-9._@-]{1,64}:(?P<s>[^\s"':]{3,256})"#,
+        Check::Value,
+    ),
     checked(
         "password",
         &["--pass", "--token", "--secret", "--api-key"],
         r#"(?i)--(pass(word)?|token|secret|api-key)[ =]["']?(?P<s>[^\s"']{3,512})"#,
         Check::Value,
     ),
+    checked(
+        "password",
+        &["sshpass", "mysql"],
+        r#"\b(sshpass\s+-p\s*|mysql\w*\s(.*\s)?-p)["']?(?P<s>[^\s"'-][^\s"']{2,255})"#,
+        Check::Value,
+    ),
+    // <password>...</password>, <add key="Password" value="..."/>
+    checked(
+        "password",
+        &["password>", "passwd>", "secret>", "token>", "apikey>"],
+        r"(?i)(password|passwd|secret|token|apikey)>(?P<s>[^<>\s]{3,512})</",
+        Check::Value,
+    ),
+    checked(
+        "password",
+        &["value=\""],
+        r#"(?i)(key|name)="[^"]*(password|secret|token|api[_-]?key)[^"]*"\s+value="(?P<s>[^"]{3,512})""#,
+        Check::Value,
+    ),
+    // Form fields that were encoded twice
+    checked(
+        "password",
+        &["%3d"],
+        r"(?i)(password|passwd|secret|token|api_?key)%3d(?P<s>[^%&\s]{3,512})",
+        Check::Value,
+    ),
+    checked(
+        "password",
+        &["pass:"],
+        r#"(?i)\b[A-Z0-9_.-]*[._]pass:\s+["']?(?P<s>[^\s,;"'`<>\[\](){}]{6,512})"#,
+        Check::Random,
+    ),
+    rule(
+        "signature",
+        &["sig=", "x-amz-signature=", "x-amz-security-token="],
+        r"(?i)([?&]sig|x-amz-signature|x-amz-security-token)=(?P<s>[A-Za-z0-9%+/=_-]{16,2048})",
+    ),
 ];
-
-/// Whether the text where a secret could be is none.
-pub(super) fn is_no_secret(value: &[u8], check: Check) -> bool {
-    if check == Check::None {
-        return false;
-    }
-    let lower = value.to_ascii_lowercase();
-    let is_placeholder = lower.starts_with(b"[redacted")
-        || lower.starts_with(b"redacted")
-        || lower.starts_with(b"${")
-        || lower.starts_with(b"$(")
-        || lower.starts_with(b"%{")
-        || value.starts_with(b"/") && value.iter().filter(|byte| **byte == b'/').count() > 1
-        || value.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.' | b'-' | b'#' | b'?'))
-        || matches!(
-            lower.as_slice(),
-            b"null"
-                | b"none"
-                | b"nil"
-                | b"undefined"
-                | b"true"
-                | b"false"
-                | b"string"
-                | b"yes"
-                | b"no"
-                | b"required"
-                | b"missing"
-                | b"invalid"
-                | b"expired"
-                | b"empty"
-                | b"set"
-                | b"unset"
-                | b"hidden"
-                | b"masked"
-                | b"<hidden>"
-                | b"(null)"
-                | b"[object"
-                | b"function"
-                | b"unknown"
-                | b"changed"
-                | b"present"
-                | b"absent"
-        );
-    if is_placeholder || check == Check::Value {
-        return is_placeholder;
-    }
-    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
-    let has_mix =
-        value.iter().skip(1).any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
-    let is_special = value.iter().any(|byte| {
-        matches!(byte, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'=' | b'~')
-    });
-    // Paths, addresses, times, plain words and plain numbers
-    let is_plain =
-        value.first() == Some(&b'/') || value.contains(&b':') || letters == 0 || value.ends_with(b")");
-    is_plain || !(digits > 0 || is_special || has_mix && value.len() >= 16)
-}

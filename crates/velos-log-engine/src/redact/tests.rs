@@ -38,6 +38,16 @@ fn every_planted_secret_is_hidden() {
         ("t0psecret".into(), "curl -u admin:{} https://x"),
         ("swordfish".into(), "  password: {}"),
         ("hunter2!".into(), "the password is {} ok"),
+        ("Zx81kQ".into(), "sshpass -p {} ssh root@host"),
+        ("hunter2!".into(), "mysqldump -uroot -p{} app"),
+        ("hunter2x".into(), "passwd = {}"),
+        ("c2VjcmV0LWtleS0xMjM0NTY3OA".into(), "APP_KEY=base64:{}"),
+        ("S3cret".into(), "<password>{}</password>"),
+        ("S3cret".into(), r#"<add key="Password" value="{}"/>"#),
+        ("S3cret".into(), "next=x%26password%3D{}&x=1"),
+        ("Sup3rS3cret".into(), "db.pass: {}"),
+        ("abcDEF123%2Bxyzw0".into(), "https://x.blob.core.windows.net/c?sv=2022&sig={}"),
+        ("5f4dcc3b5aa765d61d8327de".into(), "GET /b?X-Amz-Signature={}"),
         ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".into(), "aws_secret_access_key = {}"),
     ];
     for (secret, line) in &secrets {
@@ -64,6 +74,13 @@ fn ordinary_lines_stay() {
         "bearer of bad news",
         "tests pass: 12",
         "PWD=/srv/app/current",
+        "AppWindowToken{9f4ef63 token=Token{a64f992 ActivityRecord{de9231d u0}}}",
+        "max_tokens=4096 prompt_tokens: 1532",
+        "password: must be at least 8 characters",
+        "UPDATE users SET password = ? WHERE id = ?",
+        "mysql -u root -p app",
+        "<token>...</token>",
+        "const token = getToken()",
     ] {
         assert_eq!(redacted(line), line);
     }

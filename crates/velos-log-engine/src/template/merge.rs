@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::coarse::coarse;
 use super::key::{is_mark, mark};
 
 /// So many different words in one place, everything else equal, are values.
@@ -11,105 +12,6 @@ const WORDS_MIN: usize = 6;
 const FIRST_WORDS_MIN: usize = 16;
 /// Behind `user`, `from` and the like, so many are enough.
 const CUED_WORDS_MIN: usize = 3;
-
-/// A key with each run that holds a variable made one variable, and lists of variables too.
-pub(crate) fn coarse(key: &[u8]) -> Vec<u8> {
-    let words: Vec<&[u8]> = key.split(|byte| *byte == b' ').collect();
-    let mut out: Vec<u8> = Vec::with_capacity(key.len());
-    let mut at = 0;
-    while let Some(word) = words.get(at) {
-        if let Some((taken, text)) = quantity(&words, at) {
-            out.extend_from_slice(text);
-            at += taken;
-            continue;
-        }
-        let start = out.len();
-        if start > 0 {
-            out.push(b' ');
-        }
-        coarse_word(word, &mut out);
-        let begin = if start > 0 { start + 1 } else { 0 };
-        fold(&mut out, start, begin);
-        at += 1;
-    }
-    out
-}
-
-/// Other ways to say an amount: `2048 bytes (2 KB)` says it twice, `<1 sec` is a time as `00:01` is. How many words it
-/// takes, and what stands for them.
-fn quantity<'a>(words: &[&'a [u8]], at: usize) -> Option<(usize, &'a [u8])> {
-    let (word, next) = (words.get(at)?, words.get(at + 1)?);
-    let unit = next.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(next.len());
-    let (unit, tail) = next.split_at(unit);
-    if matches!(word, [b'(', value] if is_mark(*value))
-        && (1..=5).contains(&unit.len())
-        && tail.first() == Some(&b')')
-    {
-        let said = words.get(at.checked_sub(2)?)?;
-        let in_words = words.get(at - 1)?;
-        let is_amount =
-            said.last().is_some_and(|byte| is_mark(*byte)) && in_words.iter().all(u8::is_ascii_alphabetic);
-        return is_amount.then(|| (2, tail.get(1..).unwrap_or_default()));
-    }
-    if matches!(word, [b'<', value] if is_mark(*value))
-        && matches!(unit, b"sec" | b"second" | b"ms" | b"s" | b"min" | b"minute")
-        && tail.is_empty()
-    {
-        return Some((2, if at == 0 { &[mark::ANY] } else { &[b' ', mark::ANY] }));
-    }
-    None
-}
-
-fn is_inner(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || byte >= 128
-        || is_mark(byte)
-        || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'$' | b'+' | b'~' | b'@' | b'#' | b'%' | b'\\')
-}
-
-fn coarse_word(word: &[u8], out: &mut Vec<u8>) {
-    let mut rest = word;
-    while !rest.is_empty() {
-        let length = rest.iter().position(|byte| !is_inner(*byte)).unwrap_or(rest.len());
-        let (run, after) = rest.split_at(length);
-        if run.iter().any(|byte| is_mark(*byte)) {
-            // `instruction......<N>`: the dots are a leader, not a part of the value
-            let from = run.windows(2).rposition(|two| two == b"..").map_or(0, |dots| dots + 2);
-            let (leader, value) = run.split_at(from);
-            out.extend_from_slice(leader);
-            if out.ends_with(&[mark::ANY, b',']) {
-                out.pop();
-            } else if !value.is_empty() {
-                out.push(mark::ANY);
-            }
-        } else {
-            out.extend_from_slice(run);
-        }
-        rest = after;
-        let cut = rest.iter().position(|byte| is_inner(*byte)).unwrap_or(rest.len());
-        let (cut, after) = rest.split_at(cut);
-        out.extend_from_slice(cut);
-        rest = after;
-    }
-}
-
-/// `<*> <*>` and `<*>, <*>` become one; so do `()` behind a value, and `(<*>)`.
-fn fold(out: &mut Vec<u8>, start: usize, begin: usize) {
-    let (before, word) = (out.get(..start).unwrap_or_default(), out.get(begin..).unwrap_or_default());
-    let ends_any = before.ends_with(&[mark::ANY]) || before.ends_with(&[mark::ANY, b',']);
-    let bare = word.strip_suffix(b",").unwrap_or(word);
-    if start > 0 && ends_any && bare == [mark::ANY] {
-        let tail: Vec<u8> = word.get(1..).unwrap_or_default().to_vec();
-        let keep = before.strip_suffix(b",").unwrap_or(before).len();
-        out.truncate(keep);
-        out.extend_from_slice(&tail);
-        return;
-    }
-    if word == b"()" && begin > 0 && ends_any {
-        out.truncate(begin);
-        out.extend_from_slice(&[b'(', mark::ANY, b')']);
-    }
-}
 
 /// Which keys belong together: for each key the text of its template.
 pub(crate) fn merge(keys: &[Vec<u8>]) -> Vec<Vec<u8>> {
@@ -190,9 +92,30 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
         return false;
     }
     // Some with digits, some without: one of a kind with those that are known to vary.
-    let marked = values.iter().filter(|word| word.iter().any(|byte| is_mark(*byte))).count();
-    if marked > 0 {
-        return is_bare(values.iter().copied()) && (place > 0 || values.len() > 2) && is_like(&values);
+    let (marked, plain): (Vec<&[u8]>, Vec<&[u8]>) =
+        values.iter().partition(|word| word.iter().any(|byte| is_mark(*byte)));
+    if !marked.is_empty() {
+        if !is_bare(values.iter().copied()) {
+            return false;
+        }
+        if (place > 0 || values.len() > 2) && is_like(&values) {
+            return true;
+        }
+        // A user may be named 0; but one name and a number are two things.
+        if plain.len() < 2 {
+            return false;
+        }
+    }
+    let values = if marked.is_empty() { values } else { plain };
+    let is_flag = |word: &&[u8]| {
+        let bare = word.split(|byte| byte.is_ascii_punctuation()).find(|part| !part.is_empty());
+        matches!(
+            bare.unwrap_or_default(),
+            b"true" | b"false" | b"null" | b"nil" | b"None" | b"True" | b"False"
+        )
+    };
+    if values.iter().all(is_flag) {
+        return true;
     }
     // Names of states are not values: UNASSIGNED, READY.
     let upper = values
@@ -205,7 +128,8 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
     let next = at(first, place + 1);
     let is_between = place > 0
         && matches!(at(first, place - 1), b"for" | b"user" | b"by" | b"from" | b"to" | b"of")
-        && matches!(next, b"from" | b"by" | b"at" | b"on" | b"via" | b"port" | b"with");
+        && (matches!(next, b"from" | b"by" | b"at" | b"on" | b"via" | b"port" | b"with")
+            || next.first() == Some(&b'['));
     if is_between {
         return true;
     }
@@ -223,7 +147,7 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
 /// All end alike, so that `<*>` and `word,` are not taken for each other.
 fn is_bare<'a>(mut words: impl Iterator<Item = &'a [u8]>) -> bool {
     let end = |word: &[u8]| {
-        word.last().copied().filter(|byte| matches!(byte, b':' | b',' | b'=' | b')' | b']' | b'(' | b'.'))
+        word.last().copied().filter(|byte| matches!(byte, b':' | b',' | b'=' | b')' | b']' | b'('))
     };
     let Some(first) = words.next() else { return false };
     words.all(|word| end(word) == end(first))

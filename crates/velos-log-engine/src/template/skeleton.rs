@@ -106,7 +106,9 @@ fn stand_in(word: &[u8]) -> Option<u8> {
             _ => return None,
         }
     }
-    (digits > 0 && letters > 0).then_some(mark::HEX)
+    // Nor is a number with a unit: 12345678b.
+    let is_amount = word.split_last().is_some_and(|(_, number)| number.iter().all(u8::is_ascii_digit));
+    (digits > 0 && letters > 0 && !is_amount).then_some(mark::HEX)
 }
 
 #[cfg(test)]
@@ -125,5 +127,12 @@ mod tests {
         assert!(same("took 123ms at 10.0.0.5", "took 456ms at 99.1.2.3"));
         assert!(!same("took 12ms", "took 123ms"));
         assert!(!same("abcdefgh1", "abcdefgi1"));
+    }
+
+    #[test]
+    fn hexadecimal_numbers_stand_for_each_other_and_amounts_do_not() {
+        assert_eq!(stand_in(b"aaa0a0aa"), Some(mark::HEX));
+        assert_eq!(stand_in(b"0000000b"), None, "it has a unit");
+        assert_eq!(stand_in(b"12345e10"), None, "it has an exponent");
     }
 }

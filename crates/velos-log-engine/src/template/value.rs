@@ -141,7 +141,8 @@ fn is_host(word: &[u8]) -> bool {
 /// Between structural bytes.
 pub(super) fn piece(bytes: &[u8], key: &mut Vec<u8>) {
     let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
-    if bytes.len() > 2 && bytes.first() == Some(&b'/') {
+    // A path, or a component of Android: com.example.app/.Main
+    if bytes.len() > 2 && bytes.first() == Some(&b'/') || is_component(bytes) {
         key.push(mark::PATH);
         return;
     }
@@ -171,6 +172,21 @@ pub(super) fn piece(bytes: &[u8], key: &mut Vec<u8>) {
         return;
     }
     parts(bytes, digits, key);
+}
+
+/// `com.example.app/.Main`, `com.example.app/com.example.Main`.
+fn is_component(bytes: &[u8]) -> bool {
+    let mut parts = bytes.split(|byte| *byte == b'/');
+    let (Some(package), Some(class), None) = (parts.next(), parts.next(), parts.next()) else { return false };
+    let is_name = |part: &[u8]| {
+        part.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$'))
+    };
+    let dots = |part: &[u8]| part.iter().filter(|byte| **byte == b'.').count();
+    package.first().is_some_and(u8::is_ascii_alphabetic)
+        && is_name(package)
+        && is_name(class)
+        && class.len() > 1
+        && (class.first() == Some(&b'.') || dots(package) > 0 && dots(class) > 1)
 }
 
 /// A number, with a sign, decimals, or a unit that is kept.

@@ -125,3 +125,24 @@ fn stacks_in_json() {
     let groups = collected(&format!("{line}\n{}\n", line.replace(":12:", ":44:")));
     assert_eq!((groups[0].kind.as_str(), groups[0].count, groups.len()), ("TypeError", 2, 1));
 }
+
+#[test]
+fn loggers_that_speak_before_or_in_front_of_a_trace() {
+    check(
+        "fail: Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware[1]\n      An unhandled exception has occurred.\n      System.InvalidOperationException: Sequence contains no elements\n         at Shop.Orders.First(Int32 id) in /src/Orders.cs:line 12",
+        "System.InvalidOperationException",
+        "Sequence contains no elements",
+    );
+    check(
+        "[Nest] 1  - 05/14/2024, 10:23:45 AM   ERROR [ExceptionsHandler] no such order\nOrderError: no such order\n    at find (/app/src/orders.ts:12:3)",
+        "OrderError",
+        "no such order",
+    );
+    let header = "F, [2024-05-14T10:23:45.123456 #7] FATAL -- : [c0ffee]";
+    let trace = format!(
+        "{header}\n{header} ActiveRecord::RecordNotFound (Couldn't find Order with 'id'=7):\n{header}\n{header} app/controllers/orders_controller.rb:12:in `show'\n"
+    );
+    let groups = collected(&format!("{trace}I, [2024-05-14T10:23:45.123456 #7]  INFO -- : fine\n{trace}"));
+    let told: Vec<_> = groups.iter().map(|group| (group.kind.as_str(), group.count)).collect();
+    assert_eq!(told, [("ActiveRecord::RecordNotFound", 2)], "{groups:#?}");
+}
