@@ -77,7 +77,19 @@ fn of_shape(text: &[u8]) -> Option<Level> {
     if text.starts_with(b"error[") || has(text, b"npm ERR!") {
         return Some(Level::Error);
     }
-    let first = text.split(|byte| matches!(byte, b' ' | b'\t')).next()?;
+    if names_an_exception(text) {
+        return Some(Level::Error);
+    }
+    // Python: /x.py:10: DeprecationWarning: text
+    text.split(|byte| *byte == b' ')
+        .take(4)
+        .any(|word| word.strip_suffix(b":").is_some_and(|name| name.len() > 7 && name.ends_with(b"Warning")))
+        .then_some(Level::Warn)
+}
+
+/// `java.io.IOException: text`, `ZeroDivisionError`.
+fn names_an_exception(text: &[u8]) -> bool {
+    let Some(first) = text.split(|byte| matches!(byte, b' ' | b'\t')).next() else { return false };
     let is_named = first.ends_with(b":") || first.len() == text.len();
     let name = first.strip_suffix(b":").unwrap_or(first);
     let is_type = name.len() > 5
@@ -88,14 +100,7 @@ fn of_shape(text: &[u8]) -> Option<Level> {
     // Rails: ActionController::RoutingError (message):
     let is_named = is_named
         || text.ends_with(b"):") && text.get(first.len()..).is_some_and(|rest| rest.starts_with(b" ("));
-    if is_named && is_type && (name.ends_with(b"Error") || name.ends_with(b"Exception")) {
-        return Some(Level::Error);
-    }
-    // Python: /x.py:10: DeprecationWarning: text
-    text.split(|byte| *byte == b' ')
-        .take(4)
-        .any(|word| word.strip_suffix(b":").is_some_and(|name| name.len() > 7 && name.ends_with(b"Warning")))
-        .then_some(Level::Warn)
+    is_named && is_type && (name.ends_with(b"Error") || name.ends_with(b"Exception"))
 }
 
 /// An access log: `"GET /x HTTP/1.1" 500`, `GET /x 500 1 ms`, HAProxy's. 5xx is an error of ours; 4xx one of theirs.

@@ -107,14 +107,7 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
         }
     }
     let values = if marked.is_empty() { values } else { plain };
-    let is_flag = |word: &&[u8]| {
-        let bare = word.split(|byte| byte.is_ascii_punctuation()).find(|part| !part.is_empty());
-        matches!(
-            bare.unwrap_or_default(),
-            b"true" | b"false" | b"null" | b"nil" | b"None" | b"True" | b"False"
-        )
-    };
-    if values.iter().all(is_flag) {
+    if values.iter().all(|word| is_flag(word)) {
         return true;
     }
     // Names of states are not values: UNASSIGNED, READY.
@@ -142,6 +135,11 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
         return values.len() >= if is_of { 2 } else { CUED_WORDS_MIN };
     }
     values.len() >= if place == 0 { FIRST_WORDS_MIN } else { WORDS_MIN }
+}
+
+fn is_flag(word: &[u8]) -> bool {
+    let bare = word.split(|byte| byte.is_ascii_punctuation()).find(|part| !part.is_empty());
+    matches!(bare.unwrap_or_default(), b"true" | b"false" | b"null" | b"nil" | b"None" | b"True" | b"False")
 }
 
 /// All end alike, so that `<*>` and `word,` are not taken for each other.
