@@ -6,7 +6,7 @@ const sys = @import("sys.zig");
 
 const allocator = std.heap.c_allocator;
 const path_max = 4096;
-const waiting_max = 16;
+const waiting_max = 4;
 const stack_bytes = 512 << 10;
 
 pub const Eraser = struct {

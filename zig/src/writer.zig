@@ -26,6 +26,8 @@ const queue_bytes_max = 64 << 20;
 const completions_max = 16 * 1024;
 /// The buffer's pages go back after this long without output.
 const rest_ns = std.time.ns_per_s;
+/// Rotations of a flood are told together, at most so often.
+const tell_ns = std.time.ns_per_s;
 /// The loop watches over us from the first work until so long after the last.
 pub const watch_ns = 5 * std.time.ns_per_s;
 
@@ -91,6 +93,9 @@ pub const Writer = struct {
     partial_ns: u64,
     sync_ns: u64,
     buffer_touched: bool = false,
+    told_ns: u64 = 0,
+    /// A completion for which the loop was not woken yet.
+    untold: bool = false,
     stopping: bool = false,
 
     pub fn init(writer: *Writer, options: abi.Options, loop: *const Poller) i32 {
@@ -204,13 +209,27 @@ pub const Writer = struct {
     }
 
     fn complete(writer: *Writer, completion: Completion) void {
-        {
-            writer.lock();
-            defer writer.unlock();
-            // Without memory for a completion the loop would wait for ever: better the guardian starts us anew.
-            writer.completions.append(allocator, completion) catch @panic("out of memory for a completion");
-        }
+        writer.add_completion(completion);
+        writer.untold = false;
         _ = writer.loop.wake();
+    }
+
+    fn add_completion(writer: *Writer, completion: Completion) void {
+        writer.lock();
+        defer writer.unlock();
+        // Without memory for a completion the loop would wait for ever: better the guardian starts us anew.
+        writer.completions.append(allocator, completion) catch @panic("out of memory for a completion");
+    }
+
+    /// Nobody waits for it: the first at once, those that follow together.
+    fn complete_soon(writer: *Writer, completion: Completion) void {
+        const now_ns = sys.monotonic_ns();
+        if (now_ns - writer.told_ns >= tell_ns) {
+            writer.told_ns = now_ns;
+            return writer.complete(completion);
+        }
+        writer.add_completion(completion);
+        writer.untold = true;
     }
 
     fn serve(writer: *Writer, request: Request) void {
@@ -423,7 +442,7 @@ pub const Writer = struct {
         if (stream.has_rotated) {
             stream.has_rotated = false;
             const segment = stream.segment.load(.monotonic) -| 1;
-            writer.complete(rotated(capture, stream, segment));
+            writer.complete_soon(rotated(capture, stream, segment));
         }
         if (outcome.arm) writer.arm(capture, stream);
     }
@@ -453,6 +472,7 @@ pub const Writer = struct {
             if (log.record != null) next = @min(next, log.record_since_ns + writer.index_ns);
             if (log.dirty_since_ns != 0) next = @min(next, log.dirty_since_ns + writer.sync_ns);
         }
+        if (writer.untold) next = @min(next, writer.told_ns + tell_ns);
         if (writer.buffer_touched) next = @min(next, writer.last_work_ns.load(.monotonic) + rest_ns);
         return next;
     }
@@ -465,6 +485,11 @@ pub const Writer = struct {
                 log.sync();
                 writer.mark_idle();
             }
+        }
+        if (writer.untold and writer.told_ns + tell_ns <= now_ns) {
+            writer.untold = false;
+            writer.told_ns = now_ns;
+            _ = writer.loop.wake();
         }
         if (writer.buffer_touched and writer.last_work_ns.load(.monotonic) + rest_ns <= now_ns) {
             writer.buffer_touched = false;

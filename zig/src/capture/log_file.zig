@@ -9,7 +9,7 @@ const Eraser = @import("../eraser.zig").Eraser;
 const identity_check_ns = 250 * std.time.ns_per_ms;
 const path_max = 4096;
 /// As many segments may wait to be removed when a daemon is killed.
-const left_behind_max = 3;
+const left_behind_max = 4;
 
 pub const Clock = struct {
     last_us: u64 = 0,
