@@ -9,7 +9,7 @@ const splice_nonblock = 2;
 pub const Peeker = struct {
     /// What was peeked and not consumed is still in the FIFO when this process dies.
     pub const takes_out = false;
-    pub const buffer_bytes = 256 << 10;
+    pub const buffer_bytes = 128 << 10;
 
     ends: [2]i32,
     null_fd: i32,
