@@ -16,7 +16,7 @@ pub fn open(path: [*:0]const u8) i32 {
     var fd = sys.open(path, .{ .read_write = true }, 0);
     if (sys.is(fd, .NOENT)) {
         const nameless = sys.nameless_fifo();
-        if (!sys.is(nameless, .NOENT)) return nameless;
+        if (nameless >= 0) return nameless;
         const made = sys.mkfifo(path, sys.mode_private);
         if (made != 0 and !sys.is(made, .EXIST)) return made;
         fd = sys.open(path, .{ .read_write = true }, 0);
