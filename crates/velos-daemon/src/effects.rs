@@ -150,9 +150,8 @@ impl Control {
 
     /// Where others can open a FIFO of an instance (`out`, `err` or `in`).
     pub(crate) fn fifo_path(&mut self, instance: InstanceId, suffix: &str) -> Option<PathBuf> {
-        let named = self.capture_paths(instance)?.fifo(suffix);
-        if !cfg!(target_os = "linux") || named.exists() {
-            return Some(named);
+        if !cfg!(target_os = "linux") {
+            return Some(self.capture_paths(instance)?.fifo(suffix));
         }
         let open = self.fifos_of(instance);
         let (_, fd) = open.iter().find(|(name, _)| name.rsplit('.').next() == Some(suffix))?;
