@@ -2,8 +2,9 @@
 //! in this log.
 
 use aho_corasick::packed::Searcher;
+use memchr::arch::all::packedpair::HeuristicFrequencyRank;
 use memchr::memmem;
-use regex_syntax::hir::{Hir, HirKind};
+use regex_syntax::hir::Hir;
 
 use super::fragments::{Run, required};
 
@@ -27,13 +28,13 @@ pub(super) enum Finder {
 
 impl Finder {
     pub(super) fn choose(hir: &Hir, sample: &[u8]) -> Self {
-        // Nothing is faster than the search for a literal; a small log is read before anything is chosen.
-        if matches!(hir.kind(), HirKind::Literal(_)) || sample.len() < SAMPLE_BYTES_MIN {
+        // A small log is read before anything is chosen.
+        if sample.len() < SAMPLE_BYTES_MIN {
             return Self::Expression;
         }
-        let pairs = Pairs::of(sample);
+        let (pairs, ranks) = (Pairs::of(sample), Ranks::of(sample));
         let mut best: Option<(usize, Self)> = None;
-        for finder in required(hir).iter().filter_map(|set| Self::of(set, &pairs)) {
+        for finder in required(hir).iter().filter_map(|set| Self::of(set, &pairs, &ranks)) {
             // A literal is found faster than several forms.
             let factor = if matches!(finder, Self::Literal(_)) { 1 } else { 2 };
             let hits = (finder.hits(sample) + 8) * factor;
@@ -46,11 +47,12 @@ impl Finder {
     }
 
     /// What is searched for so that one of some runs is found.
-    fn of(runs: &[Run], pairs: &Pairs) -> Option<Self> {
+    fn of(runs: &[Run], pairs: &Pairs, ranks: &Ranks) -> Option<Self> {
         if let [run] = runs
             && let Some(literal) = longest_literal(run)
         {
-            return Some(Self::Literal(Box::new(memmem::Finder::new(&literal).into_owned())));
+            let finder = memmem::FinderBuilder::new().build_forward_with_ranker(ranks, &literal);
+            return Some(Self::Literal(Box::new(finder.into_owned())));
         }
         let windows: Vec<&[Vec<u8>]> =
             runs.iter().map(|run| pairs.rarest_window(run)).collect::<Option<_>>()?;
@@ -94,6 +96,35 @@ fn forms(window: &[Vec<u8>]) -> Vec<Vec<u8>> {
     window.iter().fold(vec![Vec::new()], |forms, set| {
         forms.iter().flat_map(|form| set.iter().map(move |byte| [&form[..], &[*byte]].concat())).collect()
     })
+}
+
+/// Which bytes are rarer than others in this log, where digits are not rare as they are in prose.
+struct Ranks([u8; 256]);
+
+impl Ranks {
+    fn of(sample: &[u8]) -> Self {
+        let mut counts = [0_usize; 256];
+        for byte in sample {
+            if let Some(count) = counts.get_mut(usize::from(*byte)) {
+                *count += 1;
+            }
+        }
+        let mut order: Vec<u8> = (0..=u8::MAX).collect();
+        order.sort_by_key(|byte| counts.get(usize::from(*byte)));
+        let mut ranks = [0; 256];
+        for (rank, byte) in (0..=u8::MAX).zip(order) {
+            if let Some(place) = ranks.get_mut(usize::from(byte)) {
+                *place = rank;
+            }
+        }
+        Self(ranks)
+    }
+}
+
+impl HeuristicFrequencyRank for &Ranks {
+    fn rank(&self, byte: u8) -> u8 {
+        self.0.get(usize::from(byte)).copied().unwrap_or(u8::MAX)
+    }
 }
 
 /// How often two bytes follow each other.
