@@ -176,7 +176,8 @@ mod tests {
             (0..2_000).flat_map(|n| format!("GET /api/{n} took {n}ms\n").into_bytes()).collect();
         let chosen =
             |pattern: &str| Finder::choose(&regex_syntax::Parser::new().parse(pattern).unwrap(), &log);
-        assert!(matches!(chosen("refused"), Finder::Expression));
+        assert!(matches!(chosen("refused"), Finder::Literal(_)));
+        assert!(matches!(chosen("took"), Finder::Expression), "it is everywhere");
         assert!(matches!(chosen(r"refused \d+"), Finder::Literal(_)));
         assert!(matches!(chosen("(?i)refuzed"), Finder::Forms(_)));
         assert!(matches!(chosen("(?i)took"), Finder::Expression), "it is everywhere");
