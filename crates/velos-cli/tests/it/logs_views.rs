@@ -14,7 +14,7 @@ fn now_us() -> u64 {
 }
 
 /// A log and its index as the daemon writes them: minutes before now, and text.
-fn write(env: &TestEnv, file: &str, stream: u8, lines: &[(u64, &str)]) {
+pub(crate) fn write(env: &TestEnv, file: &str, stream: u8, lines: &[(u64, &str)]) {
     let folder = env.home().join("logs");
     std::fs::create_dir_all(&folder).unwrap();
     let now = now_us();

@@ -4,15 +4,18 @@ use serde::Deserialize;
 use serde_json::json;
 use velos_core::error::ErrorReply;
 use velos_core::event::Event;
-use velos_core::protocol::{EventsParams, EventsReply, method};
+use velos_core::protocol::{EventsParams, EventsReply, InstanceSummary, method};
 
-use super::{Format, Formatted, usage};
+use super::{Format, Formatted, unusual, usage};
 use crate::clean::Cleaner;
 use crate::clock::{self, Moment};
+use crate::logs;
 use crate::reply::{Columns, Outcome, Reply};
 use crate::sentence;
 use crate::toolbox::Call;
 
+/// How far back logs are looked at for what is unusual when nothing is said of it, microseconds.
+const UNUSUAL_US: u64 = 60 * 60 * 1_000_000;
 const LIMIT: usize = 20;
 const LIMIT_MAX: usize = 500;
 
@@ -81,11 +84,22 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
     if since_sequence.is_some_and(|since| since + 1 < reply.oldest) {
         text.push_str("older events are not kept any more\n");
     }
+    let mut rows: Vec<(i64, String, &str, String)> = shown
+        .iter()
+        .map(|event| {
+            let app = event.app.clone().unwrap_or_else(|| "daemon".to_owned());
+            (event.at_ms, app, sentence::kind(event), cleaner.line(sentence::what(event).as_bytes()))
+        })
+        .collect();
+    // Who asks for what is new got it the first time.
+    if since_sequence.is_none() {
+        let of = call.toolbox.chosen(arguments.name.as_deref())?;
+        rows.extend(unusual_rows(&of, since_ms, &mut cleaner)?);
+        rows.sort_by_key(|(at_ms, ..)| *at_ms);
+    }
     let mut day = String::new();
-    for event in shown {
-        let app = event.app.as_deref().unwrap_or("daemon");
-        let what = cleaner.line(sentence::what(event).as_bytes());
-        let moment = clock::moment(event.at_ms);
+    for (at_ms, app, kind, what) in &rows {
+        let moment = clock::moment(*at_ms);
         // The day only when it changes.
         let (date, time) = moment.rsplit_once(' ').unwrap_or(("", &moment));
         if date != day {
@@ -93,9 +107,9 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
             text.push_str(&format!("{}\n", if day.is_empty() { "today" } else { &day }));
         }
         text.push_str(&format!("{time} {app} {what}\n"));
-        table.push(vec![json!(moment), json!(app), json!(sentence::kind(event)), json!(what)]);
+        table.push(vec![json!(moment), json!(app), json!(kind), json!(what)]);
     }
-    if shown.is_empty() {
+    if rows.is_empty() {
         text.push_str("no events\n");
     }
     let left = events.len() - shown.len();
@@ -109,6 +123,22 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
 }
 
 const NAMES: [&str; 4] = ["time", "process", "kind", "what"];
+
+/// Times in which logs were not as they usually are are events too, though nobody wrote them down.
+fn unusual_rows(
+    of: &[InstanceSummary],
+    since_ms: Option<i64>,
+    cleaner: &mut Cleaner,
+) -> Result<Vec<(i64, String, &'static str, String)>, ErrorReply> {
+    let since_us = since_ms.and_then(|ms| u64::try_from(ms).ok()).map(|ms| ms * 1_000);
+    let from_us = since_us.unwrap_or_else(|| clock::now_us().saturating_sub(UNUSUAL_US));
+    let found = unusual::since(logs::sources(of), from_us, cleaner)?;
+    let row = |one: unusual::Unusual| {
+        let at_ms = i64::try_from(one.from_us / 1_000).unwrap_or(i64::MAX);
+        (at_ms, one.app, "unusual", format!("unusual {}", one.text))
+    };
+    Ok(found.into_iter().map(row).collect())
+}
 
 fn sequence(text: &str) -> Result<u64, ErrorReply> {
     text.parse().map_err(|_| {

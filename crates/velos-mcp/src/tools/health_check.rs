@@ -8,7 +8,8 @@ use velos_core::protocol::{EventsParams, EventsReply, InfoReply, InstanceInfo, m
 use velos_log_engine::Level;
 
 use super::change::ids;
-use super::{Format, Formatted};
+use super::{Format, Formatted, unusual};
+use crate::clean::Cleaner;
 use crate::logs::{self, Selected};
 use crate::reply::{Columns, Outcome, Reply};
 use crate::sentence;
@@ -16,6 +17,8 @@ use crate::toolbox::{Call, shown_name, unreadable};
 
 /// Crashes and errors count for so long, milliseconds.
 const RECENT_MS: i64 = 15 * 60 * 1_000;
+/// So much that is unusual lowers the score.
+const UNUSUAL_MAX: usize = 2;
 /// Lines that are looked at for errors.
 const LINES: usize = 200;
 
@@ -46,7 +49,9 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
     let mut healthy = 0;
     for one in &info.instances {
         let errors = recent_errors(one, call).map_err(unreadable)?;
-        let (score, issues) = judge(one, &events.events, errors);
+        let sources = logs::sources(std::slice::from_ref(&one.summary));
+        let odd = unusual::since(sources, recent_us(), &mut Cleaner::new(call.toolbox.salt))?;
+        let (score, issues) = judge(one, &events.events, errors, &odd);
         if score == 100 {
             healthy += 1;
         }
@@ -68,9 +73,12 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
     Ok(Reply::new(text, table.with(json!({ "healthy": healthy }))))
 }
 
+fn recent_us() -> u64 {
+    crate::clock::now_us().saturating_sub(u64::try_from(RECENT_MS).unwrap_or(0) * 1_000)
+}
+
 fn recent_errors(one: &InstanceInfo, call: &Call<'_>) -> std::io::Result<usize> {
-    let since = crate::clock::now_us().saturating_sub(u64::try_from(RECENT_MS).unwrap_or(0) * 1_000);
-    let wanted = Selected { since_us: Some(since), level: Some(Level::Error), ..Selected::default() };
+    let wanted = Selected { since_us: Some(recent_us()), level: Some(Level::Error), ..Selected::default() };
     let sources = logs::sources(std::slice::from_ref(&one.summary));
     let (rows, _) = logs::last(&sources, wanted, LINES, call.toolbox.salt)?;
     // Frames belong to their error; what has no time may be old.
@@ -78,7 +86,12 @@ fn recent_errors(one: &InstanceInfo, call: &Call<'_>) -> std::io::Result<usize> 
 }
 
 /// 100 is well. What takes away how much stands here.
-fn judge(info: &InstanceInfo, events: &[Event], errors: usize) -> (u32, Vec<String>) {
+fn judge(
+    info: &InstanceInfo,
+    events: &[Event],
+    errors: usize,
+    odd: &[unusual::Unusual],
+) -> (u32, Vec<String>) {
     let one = &info.summary;
     let mut lost = 0_u32;
     let mut issues = Vec::new();
@@ -113,6 +126,9 @@ fn judge(info: &InstanceInfo, events: &[Event], errors: usize) -> (u32, Vec<Stri
     }
     if errors > 0 {
         issue(u32::try_from(errors * 2).unwrap_or(30).min(30), format!("{errors} error lines in 15m"));
+    }
+    for one in odd.iter().take(UNUSUAL_MAX) {
+        issue(10, format!("unusual since {}: {}", crate::clock::moment_us(one.from_us), one.text));
     }
     if let (Some(limit), Some(used)) = (info.spec.restart.max_memory_bytes, one.rss_bytes)
         && used.saturating_mul(10) >= limit.saturating_mul(9)

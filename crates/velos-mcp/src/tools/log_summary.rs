@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
     Ok(Reply::new(text, json!({ "lines": lines, "errors": errors, "warnings": warnings, "apps": apps })))
 }
 
-fn by_app(sources: Vec<Source>) -> Vec<(String, Vec<Source>)> {
+pub(super) fn by_app(sources: Vec<Source>) -> Vec<(String, Vec<Source>)> {
     let mut apps: Vec<(String, Vec<Source>)> = Vec::new();
     for one in sources {
         match apps.iter_mut().find(|(app, _)| *app == one.app) {
@@ -138,7 +138,7 @@ fn section(title: &str, all: &[String], budget: usize, lines: &mut Vec<String>) 
     spent
 }
 
-fn clean(text: &str, cleaner: &mut Cleaner) -> String {
+pub(super) fn clean(text: &str, cleaner: &mut Cleaner) -> String {
     capped(&cleaner.line(text.lines().next().unwrap_or_default().as_bytes()), TEXT_CHARS_MAX)
 }
 

@@ -14,6 +14,7 @@ mod metrics;
 mod process;
 mod spread;
 mod start;
+mod unusual;
 mod variables;
 mod wait_for;
 

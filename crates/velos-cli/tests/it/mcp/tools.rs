@@ -137,6 +137,33 @@ fn a_search_goes_on_where_it_ended() {
 }
 
 #[test]
+fn what_is_unusual_in_a_log_reaches_health_and_events() {
+    let env = env();
+    let mut lines: Vec<(u64, &str)> = Vec::new();
+    for before in (0..400).rev() {
+        lines.push((before, "INFO tick"));
+        if before < 10 {
+            lines.extend([(before, "ERROR payment refused"); 20]);
+        }
+    }
+    let mut agent = Agent::new(&env, &[]);
+    start(&mut agent, "shop", "exec sleep 1000");
+    start(&mut agent, "calm", "exec sleep 1000");
+    // It says nothing itself, so nobody minds another past.
+    crate::logs_views::write(&env, "shop-out.log", 1, &lines);
+    let odd = "above normal (20/min, usually 0)";
+    agent.call("health_check", json!({})).ok().has(&["unusual since ", "errors: ", odd, "1 of 2 healthy"]);
+    agent.call("events", json!({})).ok().has(&["shop unusual errors: ", odd, "calm online"]);
+    let data = agent.data("events", json!({ "name": "shop" }));
+    let rows = data["rows"].as_array().unwrap();
+    assert!(rows.iter().any(|row| row[1] == "shop" && row[2] == "unusual"), "{data}");
+    let data = agent.data("events", json!({ "name": "calm" }));
+    assert!(!data.to_string().contains("unusual"), "{data}");
+    let cursor = json!({ "cursor": data["cursor"] });
+    assert!(!agent.call("events", cursor).ok().text.contains("unusual"), "it was told before");
+}
+
+#[test]
 fn health_metrics_events_and_config() {
     let env = env();
     let mut agent = Agent::new(&env, &[]);
