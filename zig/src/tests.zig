@@ -16,6 +16,7 @@ test {
     _ = @import("capture/index.zig");
     _ = @import("capture/fifo.zig");
     _ = @import("capture/journal.zig");
+    _ = @import("capture/stream.zig");
     _ = @import("reactor.zig");
     _ = @import("scenarios.zig");
 }

@@ -248,7 +248,8 @@ pub const Stream = struct {
         }
         stream.since_pace += take;
         if (!hot or take >= small_batch) return false;
-        const elapsed_ns = now_ns -| stream.paced_at_ns;
+        // What was long ago tells no rate, and would not fit in the product.
+        const elapsed_ns: u64 = @min(now_ns -| stream.paced_at_ns, std.time.ns_per_s);
         const wanted_ns = elapsed_ns * paced_batch / stream.since_pace;
         stream.look_at_ns = now_ns + std.math.clamp(wanted_ns, pace_min_ns, pace_ns);
         stream.paced_at_ns = now_ns;
@@ -365,3 +366,17 @@ pub const Stream = struct {
         if (!Peeker.takes_out and log.fd >= 0) open_journal.settle(stream.name, stream.fifo, log.fd, log.inode, log.size, peeker);
     }
 };
+
+test "after any time without output the next look is soon" {
+    // Years of uptime, and none of them paced yet.
+    const now_ns = 30 * 365 * std.time.ns_per_day;
+    var stream: Stream = .{ .fifo = -1, .name = 0, .kind = 1, .log = null, .grown = true };
+    try std.testing.expect(!stream.pace(100, now_ns));
+    try std.testing.expect(stream.pace(100, now_ns + 1));
+    try std.testing.expectEqual(now_ns + 1 + pace_ns, stream.look_at_ns);
+    // A flood, a millisecond after the last look.
+    const later_ns = now_ns + 1 + std.time.ns_per_ms;
+    try std.testing.expect(!stream.pace(1 << 20, later_ns));
+    try std.testing.expect(stream.pace(100, later_ns + 1));
+    try std.testing.expectEqual(later_ns + 1 + pace_min_ns, stream.look_at_ns);
+}
