@@ -64,24 +64,20 @@ mod tests {
         let both = || OpenOptions::new().read(true).write(true).open(&both).unwrap();
         let mut leader = Command::new("setsid");
         // Its own output is away; what it started has ours.
-        leader.args(["sh", "-c", "exec 3>&1 >/dev/null; sleep 60 >&3 & wait"]);
+        leader.args(["sh", "-c", "exec 3>&1 >/dev/null; (echo >&3; exec sleep 60) >&3 & wait"]);
         leader.stdin(Stdio::piped()).stdout(both()).stderr(Stdio::null());
         let mut child = leader.spawn().unwrap();
         let pid = child.id() as i32;
-        let found = (0..2_000).find_map(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-            let is_away = std::fs::read_link(format!("/proc/{pid}/fd/1")).is_ok_and(|to| to == *"/dev/null");
-            let found = is_away.then(|| of_session(pid))?;
-            found[1].is_some().then_some(found)
-        });
-        let [input, output, errors] = found.expect("no pipe was found");
+        let mut byte = [0];
+        // Everything is in its place once it says so.
+        both().read_exact(&mut byte).unwrap();
+        let [input, output, errors] = of_session(pid);
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(-pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+        child.wait().unwrap();
         assert!(input.is_none() && errors.is_none());
         let mut output = std::fs::File::from(output.unwrap());
         both().write_all(b"x").unwrap();
-        let mut byte = [0];
         output.read_exact(&mut byte).unwrap();
         assert_eq!(&byte, b"x");
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(-pid), nix::sys::signal::Signal::SIGKILL).unwrap();
-        child.wait().unwrap();
     }
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use serde_json::{Value, json};
 use velos_client::Home;
 use velos_core::error::ErrorReply;
-use velos_core::live::{InstanceSample, LogStream};
+use velos_core::live::{INTERVAL_MS_MAX, INTERVAL_MS_MIN, InstanceSample, LogStream};
 use velos_core::units::{parse_duration_ms, short_bytes};
 use velos_log_engine::neutralise;
 use velos_stream::{Item, LogLine, Missed, Wanted};
@@ -45,7 +45,8 @@ pub(crate) fn follow(context: &super::Context, events: &Events, since: u64) -> R
 fn milliseconds(text: &str) -> Result<u32, ErrorReply> {
     let bad = |reason: String| super::usage(format!("--interval: {reason}")).hint("250ms to 60s");
     let ms = parse_duration_ms(text).map_err(|error| bad(error.to_string()))?;
-    u32::try_from(ms).map_err(|_| bad(format!("{text} is too long")))
+    let fits = |ms: &u32| (INTERVAL_MS_MIN..=INTERVAL_MS_MAX).contains(ms);
+    u32::try_from(ms).ok().filter(fits).ok_or_else(|| bad(format!("{text} is too short or too long")))
 }
 
 /// One row for programs.
@@ -194,7 +195,7 @@ mod tests {
     #[test]
     fn an_interval_reads_like_other_durations() {
         assert_eq!(milliseconds("250ms").unwrap(), 250);
-        for bad in ["soon", "2000h"] {
+        for bad in ["soon", "10ms", "61s", "2000h"] {
             let error = milliseconds(bad).unwrap_err();
             assert!(error.message.contains("--interval") && error.hint.is_some(), "{}", error.message);
         }

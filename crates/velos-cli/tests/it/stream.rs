@@ -101,7 +101,8 @@ fn readings_come_at_their_interval() {
 fn what_makes_no_sense_is_refused() {
     let env = env();
     env.start("api", &[], &["sleep"]);
-    env.run(&["events", "-f", "--with", "samples", "--interval", "10ms"]).fails(2, &["250 to 60000"]);
+    env.run(&["events", "-f", "--with", "samples", "--interval", "10ms"])
+        .fails(2, &["--interval: 10ms is too short", "250ms to 60s"]);
     env.run(&["events", "-f", "--with", "weather"]).fails(2, &["weather"]);
     env.run(&["events", "--with", "samples"]).fails(2, &["--follow"]);
     env.run(&["events", "-f", "--with", "logs", "nobody"]).fails(3, &["nobody"]);

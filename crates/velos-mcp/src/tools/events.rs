@@ -132,7 +132,7 @@ fn unusual_rows(
 ) -> Result<Vec<(i64, String, &'static str, String)>, ErrorReply> {
     let since_us = since_ms.and_then(|ms| u64::try_from(ms).ok()).map(|ms| ms * 1_000);
     let from_us = since_us.unwrap_or_else(|| clock::now_us().saturating_sub(UNUSUAL_US));
-    let found = unusual::since(logs::sources(of), from_us, cleaner)?;
+    let (found, _) = unusual::since(logs::sources(of), from_us, cleaner)?;
     let row = |one: unusual::Unusual| {
         let at_ms = i64::try_from(one.from_us / 1_000).unwrap_or(i64::MAX);
         (at_ms, one.app, "unusual", format!("unusual {}", one.text))

@@ -8,7 +8,8 @@ use velos_core::protocol::{EventsParams, EventsReply, InfoReply, InstanceInfo, m
 use velos_log_engine::Level;
 
 use super::change::ids;
-use super::{Format, Formatted, unusual};
+use super::unusual::{self, Unusual};
+use super::{Format, Formatted};
 use crate::clean::Cleaner;
 use crate::logs::{self, Selected};
 use crate::reply::{Columns, Outcome, Reply};
@@ -47,10 +48,11 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
     let events: EventsReply = client.call(method::EVENTS, &EventsParams::default())?;
     let mut text = String::new();
     let mut healthy = 0;
+    let mut cleaner = Cleaner::new(call.toolbox.salt);
+    let (odd, unseen) = unusual::since(logs::sources(&chosen), recent_us(), &mut cleaner)?;
     for one in &info.instances {
         let errors = recent_errors(one, call).map_err(unreadable)?;
-        let sources = logs::sources(std::slice::from_ref(&one.summary));
-        let odd = unusual::since(sources, recent_us(), &mut Cleaner::new(call.toolbox.salt))?;
+        let odd: Vec<&Unusual> = odd.iter().filter(|odd| odd.app == one.summary.name).collect();
         let (score, issues) = judge(one, &events.events, errors, &odd);
         if score == 100 {
             healthy += 1;
@@ -66,6 +68,9 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
                 Value::from(issues),
             ]);
         }
+    }
+    if unseen > 0 {
+        text.push_str(&format!("logs of {unseen} more apps were not compared with the past; give a name\n"));
     }
     if arguments.name.is_none() {
         text.push_str(&format!("{healthy} of {} healthy\n", info.instances.len()));
@@ -86,12 +91,7 @@ fn recent_errors(one: &InstanceInfo, call: &Call<'_>) -> std::io::Result<usize> 
 }
 
 /// 100 is well. What takes away how much stands here.
-fn judge(
-    info: &InstanceInfo,
-    events: &[Event],
-    errors: usize,
-    odd: &[unusual::Unusual],
-) -> (u32, Vec<String>) {
+fn judge(info: &InstanceInfo, events: &[Event], errors: usize, odd: &[&Unusual]) -> (u32, Vec<String>) {
     let one = &info.summary;
     let mut lost = 0_u32;
     let mut issues = Vec::new();

@@ -30,14 +30,17 @@ pub(super) struct Unusual {
     pub(super) text: String,
 }
 
-/// What began or went on since then, oldest first. What is usual is learnt from the day before, as far as it is kept.
+/// What began or went on since then, oldest first, and of how many apps nobody looked. What is usual is learnt from the
+/// day before, as far as it is kept.
 pub(super) fn since(
     sources: Vec<Source>,
     from_us: u64,
     cleaner: &mut Cleaner,
-) -> Result<Vec<Unusual>, ErrorReply> {
+) -> Result<(Vec<Unusual>, usize), ErrorReply> {
     let mut found = Vec::new();
-    for (app, sources) in by_app(sources).into_iter().take(APPS_MAX) {
+    let apps = by_app(sources);
+    let left_out = apps.len().saturating_sub(APPS_MAX);
+    for (app, sources) in apps.into_iter().take(APPS_MAX) {
         let logs = sources.iter().flat_map(|source| &source.logs);
         let logs: Vec<(&Path, Stream)> = logs.map(|log| (log.path.as_path(), log.stream)).collect();
         let until_us = clock::now_us();
@@ -52,5 +55,5 @@ pub(super) fn since(
         }));
     }
     found.sort_by_key(|one| one.from_us);
-    Ok(found)
+    Ok((found, left_out))
 }

@@ -29,15 +29,9 @@ fn get(agent: &mut Agent, id: &Value) -> Value {
 
 /// The task, once it is over.
 fn over(agent: &mut Agent, id: &Value) -> Value {
-    let begin = std::time::Instant::now();
-    loop {
-        let task = get(agent, id);
-        if task["status"] != "working" {
-            return task;
-        }
-        assert!(begin.elapsed() < SOON * 3, "{task}");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    velos_testkit::wait_for("the task is over", SOON * 3, || {
+        Some(get(agent, id)).filter(|task| task["status"] != "working")
+    })
 }
 
 #[test]
