@@ -12,6 +12,7 @@ const journal_module = @import("capture/journal.zig");
 const Clock = @import("capture/log_file.zig").Clock;
 const Eraser = @import("eraser.zig").Eraser;
 const Form = @import("capture/form.zig").Form;
+const Interest = @import("poller.zig").Interest;
 const LogFile = @import("capture/log_file.zig").LogFile;
 const Poller = @import("poller.zig").Poller;
 const Ready = @import("poller.zig").Ready;
@@ -444,13 +445,20 @@ pub const Writer = struct {
             const segment = stream.segment.load(.monotonic) -| 1;
             writer.complete_soon(rotated(capture, stream, segment));
         }
+        if (outcome.paced and stream.polled) {
+            writer.poller.remove(stream.fifo);
+            stream.polled = false;
+        }
         if (outcome.arm) writer.arm(capture, stream);
     }
 
     fn arm(writer: *Writer, capture: *Capture, stream: *Stream) void {
         const position = std.mem.indexOfScalar(*Capture, writer.captures.items, capture) orelse return;
         const source = writer.source_of(position, stream.kind - 1);
-        if (writer.poller.modify(stream.fifo, .{ .read = true, .oneshot = true }, source) != 0) stream.look_at_ns = 0;
+        const interest: Interest = .{ .read = true, .oneshot = true };
+        const poller = &writer.poller;
+        const rc = if (stream.polled) poller.modify(stream.fifo, interest, source) else poller.add(stream.fifo, interest, source);
+        if (rc == 0) stream.polled = true else stream.look_at_ns = 0;
     }
 
     /// Out and err of one app merge by time: a write on one closes the open record of the other.

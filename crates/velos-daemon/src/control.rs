@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use velos_core::event::What;
-use velos_core::instance::{Exit, InstanceId, SpawnFailure, SpawnStage, Token};
+use velos_core::instance::{Exit, InstanceId, Phase, SpawnFailure, SpawnStage, Token};
 use velos_core::run::Used;
 use velos_ffi::{Event, Options, Reactor};
 use velos_supervisor::{Effects, Input, Now, Supervisor};
@@ -22,6 +22,7 @@ use crate::journal_log::JournalLog;
 use crate::link::{self, Packet, Reaped, Received};
 use crate::live_logs::Live;
 use crate::packing::Packing;
+use crate::rest::Rest;
 use crate::state_file::{self, Saved};
 use crate::taken::{self, Taken};
 use crate::timers::Timers;
@@ -35,10 +36,6 @@ const SAVE_PAUSE_NS: u64 = 20_000_000;
 const DURABLE_AFTER_NS: u64 = 1_000_000_000;
 /// How often, a millisecond apart, we ask how a process ended that we came too late to adopt.
 const GAP_LOOKS: u32 = 20;
-/// The daemon goes to rest so long after the last request, ns; by then the table is on stable storage.
-const REST_AFTER_NS: u64 = 2_000_000_000;
-/// A shorter sleep is no rest, ns.
-const REST_FROM_NS: u64 = 500_000_000;
 /// Completion token of writes of the table.
 const SAVE_REQUEST: u64 = u64::MAX;
 /// Bit that tells capture tokens from process tokens.
@@ -76,9 +73,7 @@ pub(crate) struct Control {
     pub(crate) exit_code: i32,
     reaped: BTreeMap<i32, Reaped>,
     save: Save,
-    /// When to give back the memory that was needed to answer.
-    rest_at_ns: Option<u64>,
-    is_resting: bool,
+    pub(crate) rest: Rest,
 }
 
 /// Who and where we are, for `hello` and for children.
@@ -178,13 +173,12 @@ impl Control {
             shutdown: false,
             exit_code: 0,
             save: Save::default(),
-            rest_at_ns: None,
-            is_resting: false,
+            rest: Rest::default(),
         })
     }
 
     fn serve_until_shutdown(mut self) -> i32 {
-        self.rest_later();
+        self.rest.asked(velos_ffi::now_ns());
         loop {
             self.step_inputs();
             self.tick();
@@ -201,7 +195,9 @@ impl Control {
             self.log.flush(&mut self.reactor);
             // The last thing before sleeping, so that little is touched again.
             let deadline = self.next_deadline();
-            self.rest_if_due(deadline);
+            if self.rest.is_due(velos_ffi::now_ns(), deadline) {
+                velos_ffi::give_back_memory();
+            }
             if let Err(errno) = self.collect(deadline) {
                 self.log.flush(&mut self.reactor);
                 complain(&self.home, &format!("the event loop failed: {errno}"));
@@ -252,6 +248,9 @@ impl Control {
                 let exit = self.known_exit(token, exit);
                 // An adopted process's use is known to nobody.
                 let used = Some(used).filter(|used| used.peak_rss_bytes > 0);
+                if self.is_crash(token) {
+                    self.rest.crashed(velos_ffi::now_ns());
+                }
                 self.inputs.push(Input::Exited { token, exit, leftovers, used });
             }
             Happened::TreeEmpty { token } => self.inputs.push(Input::TreeEmpty { token: Token(token) }),
@@ -266,7 +265,10 @@ impl Control {
             Happened::CaptureRecovered { token, dropped_lines } => {
                 self.note(self.instance_of_capture(token), What::CaptureRecovered { dropped_lines });
             }
-            Happened::ClientOpened { client, uid, pid } => self.clients.opened(client, uid, pid),
+            Happened::ClientOpened { client, uid, pid } => {
+                self.rest.asked(velos_ffi::now_ns());
+                self.clients.opened(client, uid, pid);
+            }
             Happened::ClientClosed { client } => self.clients.closed(client),
             Happened::ClientDrained { client } => {
                 self.catch_up(client);
@@ -284,6 +286,12 @@ impl Control {
             Happened::FdReady { tag } => self.heard(tag),
             Happened::Nothing => {}
         }
+    }
+
+    /// Whether an exit was nobody's wish.
+    fn is_crash(&self, token: Token) -> bool {
+        let instance = self.supervisor.instance_by_token(token).and_then(|id| self.supervisor.instance(id));
+        instance.is_some_and(|instance| matches!(instance.phase, Phase::Starting | Phase::Online))
     }
 
     /// An adopted process's exit may be known to the guardian only.
@@ -443,21 +451,6 @@ impl Control {
         }
     }
 
-    /// Somebody asks for something: what that touches stays until the questions end.
-    pub(crate) fn rest_later(&mut self) {
-        self.is_resting = false;
-        self.rest_at_ns = Some(velos_ffi::now_ns() + REST_AFTER_NS);
-    }
-
-    /// Once at rest, every wake-up that nobody asked for ends with it too.
-    fn rest_if_due(&mut self, deadline: Option<u64>) {
-        let now_ns = velos_ffi::now_ns();
-        self.is_resting |= self.rest_at_ns.take_if(|at| *at <= now_ns).is_some();
-        if self.is_resting && deadline.is_none_or(|at| at.saturating_sub(now_ns) >= REST_FROM_NS) {
-            velos_ffi::give_back_memory();
-        }
-    }
-
     fn next_deadline(&self) -> Option<u64> {
         let save = match (&self.save, self.save.writing) {
             (_, true) => None,
@@ -476,7 +469,7 @@ impl Control {
             self.pid_files.deadline(),
             save,
             held,
-            self.rest_at_ns,
+            self.rest.deadline(),
             self.upgrade.deadline(),
             self.live_deadline(),
         ]

@@ -29,6 +29,7 @@ mod packing;
 mod pid_files;
 mod pipes;
 mod processes;
+mod rest;
 mod rights;
 mod schedule;
 mod serve;

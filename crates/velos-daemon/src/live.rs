@@ -85,7 +85,7 @@ impl Control {
             .collect();
         if !clients.is_empty() {
             // As if they had asked.
-            self.rest_later();
+            self.rest.asked(velos_ffi::now_ns());
         }
         // Those who are due together and want all get the same bytes.
         let mut of_all = None;

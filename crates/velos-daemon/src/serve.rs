@@ -39,7 +39,7 @@ pub(crate) enum Answer {
 impl Control {
     /// One frame of a client.
     pub(crate) fn frame(&mut self, client: u64, bytes: &[u8]) {
-        self.rest_later();
+        self.rest.asked(velos_ffi::now_ns());
         match frame::decode(bytes) {
             Ok(Message::Request { id, method, params }) => {
                 let answer = match self.call(client, id, &method, &params) {

@@ -47,6 +47,8 @@ pub const Stream = struct {
     since_pace: u64 = 0,
     last_batch_ns: u64 = 0,
     grown: bool = false,
+    /// The poller knows it. While it is paced it does not: each write would pay for a poller that is not asked.
+    polled: bool = true,
     started: std.atomic.Value(bool) = .init(false),
     failing_since_ns: u64 = 0,
     told_failure: bool = false,
@@ -70,6 +72,8 @@ pub const Stream = struct {
     pub const Outcome = struct {
         /// Nothing (more) to do now: ask the poller.
         arm: bool = false,
+        /// Looked at by time from now on.
+        paced: bool = false,
         /// Events for the loop.
         failed: i32 = 0,
         recovered: ?u64 = null,
@@ -103,7 +107,7 @@ pub const Stream = struct {
             if (rc != 0) return stream.fail(rc, now_ns);
             const recovered = stream.healthy();
             if (recovered != null) return .{ .recovered = recovered };
-            if (stream.pace(take, now_ns)) return .{};
+            if (stream.pace(take, now_ns)) return .{ .paced = true };
         }
         // Others first; we are still due.
         stream.look_at_ns = 0;

@@ -61,6 +61,35 @@ fn no_newline_nul_and_invalid_utf8() {
 }
 
 #[test]
+fn a_line_after_a_flood_and_a_silence() {
+    let env = env();
+    let go = env.home().join("go");
+    let script = env.file(
+        "wave.py",
+        "import os, sys, time\n\
+         for wave in range(3):\n\
+         \x20   for number in range(30000): os.write(1, b'line %d of %d\\n' % (number, wave))\n\
+         \x20   while not os.path.exists(sys.argv[1] + str(wave)): time.sleep(0.05)\n\
+         \x20   os.write(1, b'after %d\\n' % wave)\n\
+         time.sleep(1000)\n",
+        0o644,
+    );
+    env.run(&["start", script.to_str().expect("UTF-8"), "--name", "wave", "--", go.to_str().expect("UTF-8")])
+        .ok();
+    for wave in 0..3 {
+        // During a flood nobody waits for the pipe to become readable; the first line after it must be seen all the same.
+        let last = format!("line 29999 of {wave}\n");
+        wait_until(&last, SOON, || whole_log(&env.out_log("wave")).ends_with(last.as_bytes()));
+        std::fs::write(format!("{}{wave}", go.display()), "").expect("a file");
+        let word = format!("after {wave}\n");
+        wait_until(&word, SOON, || {
+            let log = whole_log(&env.out_log("wave"));
+            log.windows(word.len()).any(|window| window == word.as_bytes())
+        });
+    }
+}
+
+#[test]
 fn a_line_of_ten_megabytes() {
     let env = env();
     run_to_end(&env, "long", &["long-line", "10485760"]);
