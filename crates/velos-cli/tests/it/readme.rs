@@ -29,9 +29,13 @@ fn transcript(page: &str) -> Vec<Step> {
     steps
 }
 
+/// Columns of the table whose cells differ from run to run.
+const PASSING: [&str; 5] = ["pid", "uptime", "cpu", "memory", "user"];
+
 /// Without what differs from run to run: process ids, times, sizes.
 fn filtered(text: &str) -> String {
     let mut out = String::new();
+    let mut columns = Vec::new();
     for line in text.lines() {
         let mut line = line.to_owned();
         if let Some((before, rest)) = line.split_once("(PID: ")
@@ -45,10 +49,46 @@ fn filtered(text: &str) -> String {
         {
             line = format!("[TIME]{rest}");
         }
+        if line.starts_with("Last error: ")
+            && let Some((before, _)) = line.rsplit_once(" (")
+        {
+            line = format!("{before} (AGO)");
+        }
+        if line.starts_with(['┌', '├', '└']) {
+            line = "---".to_owned();
+        } else if line.starts_with('│') {
+            line = table_row(&line, &mut columns);
+        } else if line.starts_with("[{") {
+            line = compact(&line);
+        }
         out.push_str(&line);
         out.push('\n');
     }
     out
+}
+
+/// A row without its widths; the first one names the columns.
+fn table_row(line: &str, columns: &mut Vec<String>) -> String {
+    let cells: Vec<String> = line.trim_matches('│').split('│').map(|cell| cell.trim().to_owned()).collect();
+    if columns.is_empty() {
+        columns.clone_from(&cells);
+    }
+    let shown = cells.iter().zip(columns.iter()).map(|(cell, column)| match cell == column {
+        false if PASSING.contains(&column.as_str()) => "*",
+        _ => cell.as_str(),
+    });
+    shown.collect::<Vec<_>>().join("|")
+}
+
+/// Compact JSON without figures of this moment.
+fn compact(line: &str) -> String {
+    let mut rows: Vec<serde_json::Value> = serde_json::from_str(line).expect("JSON");
+    for row in rows.iter_mut().filter_map(serde_json::Value::as_object_mut) {
+        for passing in ["c", "m", "u"] {
+            assert!(row.insert(passing.to_owned(), "*".into()).is_some(), "{passing} is missing in {line}");
+        }
+    }
+    serde_json::Value::from(rows).to_string()
 }
 
 /// The folder of the repository, so that paths in it are as in the transcript.
