@@ -2,7 +2,7 @@
 //! the same with other values.
 
 use super::key::{ALPHA, CUT, SPACE, class, mark};
-use super::value::{piece, whole};
+use super::value::{is_number, piece, whole};
 
 /// Words of this much are data, not text.
 const WORD_BYTES_MAX: usize = 120;
@@ -11,6 +11,7 @@ const WORD_BYTES_MAX: usize = 120;
 pub(crate) fn mask(message: &[u8], key: &mut Vec<u8>) {
     let mut at = 0;
     let begin = key.len();
+    let mut is_access = false;
     while let Some(rest) = message.get(at..) {
         let Some(gap) = rest.iter().position(|byte| class(*byte) != SPACE) else { break };
         at += gap;
@@ -28,7 +29,18 @@ pub(crate) fn mask(message: &[u8], key: &mut Vec<u8>) {
             end += 1;
         }
         let word = message.get(at..end).unwrap_or_default();
-        if let Some(length) = assigned(word, key) {
+        if is_access && let Some(length) = access_field(message.get(at..).unwrap_or_default(), word, key) {
+            at += length;
+            continue;
+        }
+        is_access |= word.starts_with(b"HTTP/") && word.ends_with(b"\"");
+        // `10.0.0.1 - alice [18/Mar/2026`; the address may be in the header.
+        let is_visitor = matches!(key.get(begin..), Some([mark::ADDRESS, b' ', b'-', b' '] | [b'-', b' ']))
+            && message.get(end..).is_some_and(|rest| rest.starts_with(b" ["));
+        if is_visitor {
+            key.push(mark::ANY);
+            at = end;
+        } else if let Some(length) = assigned(word, key) {
             key.push(mark::ANY);
             key.extend_from_slice(word.get(length..).unwrap_or_default());
             at = end;
@@ -44,6 +56,30 @@ pub(crate) fn mask(message: &[u8], key: &mut Vec<u8>) {
             at = Word { message, key, at, end }.mask();
         }
     }
+}
+
+/// Behind the request of an access log, `"GET / HTTP/1.1" 200 - "-" "curl/8.1"`: sizes that may be missing, and texts of
+/// clients. How many bytes it is.
+fn access_field(rest: &[u8], word: &[u8], key: &mut Vec<u8>) -> Option<usize> {
+    if word == b"-" {
+        key.push(mark::NUMBER);
+        return Some(1);
+    }
+    let inner = rest.strip_prefix(b"\"")?;
+    let length = memchr::memchr(b'"', inner)?;
+    key.extend_from_slice(&[b'"', mark::ANY, b'"']);
+    Some(length + 2)
+}
+
+/// Whether what was written last announces a path: a method of HTTP, or a colon.
+fn is_path_next(key: &[u8]) -> bool {
+    let key = key.trim_ascii_end();
+    let word = key.rsplit(|byte| matches!(byte, b' ' | b'"' | b'\'' | b'[')).next().unwrap_or_default();
+    key.ends_with(b":")
+        || matches!(
+            word,
+            b"GET" | b"POST" | b"PUT" | b"DELETE" | b"PATCH" | b"HEAD" | b"OPTIONS" | b"CONNECT"
+        )
 }
 
 /// `Sun` and `Jul` before a day, `PDT` behind a time.
@@ -67,9 +103,10 @@ fn is_calendar(word: &[u8], after: &[u8], key: &[u8]) -> bool {
     }
 }
 
-/// `ready = true`: the length of the value behind a lone `=`.
+/// `ready = true` and `'ready': true,`: the length of the value behind a lone `=` or a quoted name.
 fn assigned(word: &[u8], key: &[u8]) -> Option<usize> {
-    if !key.ends_with(b"= ") {
+    let is_entry = key.ends_with(b"': ") || key.ends_with(b"\": ");
+    if !is_entry && !key.ends_with(b"= ") {
         return None;
     }
     let length = word
@@ -77,7 +114,10 @@ fn assigned(word: &[u8], key: &[u8]) -> Option<usize> {
         .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')))
         .unwrap_or(word.len());
     let tail = word.get(length..)?;
-    (length > 0 && tail.iter().all(|byte| matches!(byte, b',' | b';' | b')' | b'.'))).then_some(length)
+    // Behind `open 'x':` comes a reason; an entry of many ends with a comma or a bracket.
+    let is_one = if is_entry { matches!(tail, [b',' | b'}' | b']', ..]) } else { true };
+    let is_end = tail.iter().all(|byte| matches!(byte, b',' | b';' | b')' | b'.' | b'}' | b']'));
+    (length > 0 && is_one && is_end).then_some(length)
 }
 
 struct Word<'a> {
@@ -91,6 +131,11 @@ impl Word<'_> {
     /// Returns where to go on.
     fn mask(mut self) -> usize {
         let word = self.word(self.at, self.end);
+        // What was never known or has been hidden.
+        if word.len() > 1 && word.iter().all(|byte| *byte == b'*') {
+            self.key.push(mark::ANY);
+            return self.end;
+        }
         if word.len() > WORD_BYTES_MAX && !word.contains(&b'=') && !word.contains(&b'{') {
             self.key.push(mark::ANY);
             return self.end;
@@ -120,7 +165,8 @@ impl Word<'_> {
             .count();
         let core = rest.get(..rest.len() - tail).unwrap_or_default();
         let length = core.len();
-        if let Some(mark) = whole(core) {
+        let root = (core == b"/" && is_path_next(self.key)).then_some(mark::PATH);
+        if let Some(mark) = root.or_else(|| whole(core)) {
             self.key.push(mark);
             self.at += length;
             self.pieces();
@@ -245,7 +291,7 @@ impl Word<'_> {
                 return true;
             }
         }
-        let rest = self.word(self.at, self.end);
+        let rest = self.message.get(self.at..self.end).unwrap_or_default();
         let length = rest
             .iter()
             .position(|byte| {
@@ -270,9 +316,13 @@ impl Word<'_> {
             .unwrap_or(rest.len());
         let value = rest.get(..length).unwrap_or_default();
         let value = value.strip_suffix(b".").unwrap_or(value);
-        if !value.is_empty() {
+        if let Some(first) = value.first() {
             let length = value.len();
-            self.key.push(mark::ANY);
+            let before = self.key.len();
+            if !first.is_ascii_digit() || !is_number(value, self.key) {
+                self.key.truncate(before);
+                self.key.push(mark::ANY);
+            }
             self.at += length;
         }
         true
@@ -296,11 +346,24 @@ mod tests {
         check("Request handled in 12ms", "Request handled in <N>ms");
         check("connect ECONNREFUSED 10.0.0.5:5432", "connect ECONNREFUSED <IP>");
         check("open /var/lib/x.db: no such file", "open <PATH>: no such file");
-        check("user=alice id=7, ok", "user=<*> id=<*>, ok");
+        check("user=alice id=7, took=12ms ok", "user=<*> id=<N>, took=<N>ms ok");
+        check("{'power': Yes, 'left': 12}", "{'power': <*>, 'left': <*>}");
+        check("open 'x': Permission denied", "open 'x': Permission denied");
+        check("fans ( **** 3064 )", "fans ( <*> <N> )");
+        check("start com.example.shop for 12", "start <HOST> for <N>");
+        check("com.example.shop.Cart failed", "com.example.shop.Cart failed");
         check("level=warn msg=\"disk 91% full\" dev=sda", "level=warn msg=\"disk <N>% full\" dev=<*>");
         check("job 550e8400-e29b-41d4-a716-446655440000 done", "job <UUID> done");
         check("sha deadbeef12 at 0x7ffe", "sha <HEX> at <HEX>");
         check("GET https://x.io/a?b=1 took 1h2m3s", "GET <URL> took <TIME>");
+        check(
+            "\"GET / HTTP/1.1\" 404 - \"-\" \"Mozilla/5.0 (X11; Linux)\" 0.003",
+            "\"GET <PATH> HTTP/<N>.<N>\" <N> <N> \"<*>\" \"<*>\" <N>",
+        );
+        check("10.0.0.1 - alice [18/Mar/2026:16:24:38 +0000]", "<IP> - <*> [<PATH> <N>]");
+        check("POST /a/b?c=1&d=%20 200", "POST <PATH> <N>");
+        check("Not Found: /", "Not Found: <PATH>");
+        check("read / write", "read / write");
         check("proxy.example.com:5070 closed", "<HOST> closed");
         check("worker-12 on eth0", "worker-<N> on eth<N>");
         check("tick 10:05:03", "tick <TIME>");

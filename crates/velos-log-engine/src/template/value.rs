@@ -8,7 +8,9 @@ pub(super) fn whole(core: &[u8]) -> Option<u8> {
     if memchr::memmem::find(core, b"://").is_some_and(|at| at > 1) {
         return Some(mark::URL);
     }
-    if first == b'/' && core.len() > 1 && !core.contains(&b'=')
+    // An `=` belongs to a path behind its `?` only.
+    let end = core.iter().position(|byte| matches!(byte, b'=' | b'?'));
+    if first == b'/' && core.len() > 1 && end.is_none_or(|at| core.get(at) == Some(&b'?'))
         || core.starts_with(b"~/")
         || core.starts_with(b"./")
     {
@@ -34,7 +36,18 @@ pub(super) fn whole(core: &[u8]) -> Option<u8> {
     {
         return Some(mark::PATH);
     }
-    is_host(core).then_some(mark::HOST)
+    (is_host(core) || is_package(core)).then_some(mark::HOST)
+}
+
+/// `com.example.shop`: the name of an app or a package, backwards. With a class at its end it is a place in the code.
+fn is_package(word: &[u8]) -> bool {
+    let mut parts = word.split(|byte| *byte == b'.');
+    matches!(parts.next(), Some(b"com" | b"org" | b"net" | b"io" | b"de" | b"cn" | b"edu"))
+        && parts.clone().count() >= 2
+        && parts.all(|part| {
+            part.first().is_some_and(u8::is_ascii_lowercase)
+                && part.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
+        })
 }
 
 pub(super) fn is_uuid(word: &[u8]) -> bool {
@@ -149,7 +162,7 @@ pub(super) fn piece(bytes: &[u8], key: &mut Vec<u8>) {
     if digits == 0 {
         if bytes.len() >= 8 && bytes.iter().all(u8::is_ascii_hexdigit) {
             key.push(mark::HEX);
-        } else if bytes.len() >= 8 && is_host(bytes) {
+        } else if bytes.len() >= 8 && (is_host(bytes) || is_package(bytes)) {
             key.push(mark::HOST);
         } else {
             key.extend(bytes.iter().map(|byte| if *byte < 32 { b' ' } else { *byte }));
@@ -190,7 +203,7 @@ fn is_component(bytes: &[u8]) -> bool {
 }
 
 /// A number, with a sign, decimals, or a unit that is kept.
-fn is_number(bytes: &[u8], key: &mut Vec<u8>) -> bool {
+pub(super) fn is_number(bytes: &[u8], key: &mut Vec<u8>) -> bool {
     let sign = usize::from(matches!(bytes.first(), Some(b'-' | b'+' | b'$' | b'~')));
     let body = bytes.get(sign..).unwrap_or_default();
     let length = body.iter().position(|byte| !(byte.is_ascii_digit() || *byte == b'.')).unwrap_or(body.len());
