@@ -37,7 +37,9 @@ pub(crate) fn mask(message: &[u8], key: &mut Vec<u8>) {
         // `10.0.0.1 - alice [18/Mar/2026`; the address may be in the header.
         let is_visitor = matches!(key.get(begin..), Some([mark::ADDRESS, b' ', b'-', b' '] | [b'-', b' ']))
             && message.get(end..).is_some_and(|rest| rest.starts_with(b" ["));
-        if is_visitor {
+        // `12 ms - 345`, and `12 ms - -` where there is none.
+        let is_missing = word == b"-" && key.ends_with(&[b' ', b'-', b' ']);
+        if is_visitor || is_missing {
             key.push(mark::ANY);
             at = end;
         } else if let Some(length) = assigned(word, key) {
@@ -193,7 +195,10 @@ impl Word<'_> {
         let inner = self.word(at + 1, self.end);
         let length = memchr::memchr(quote, inner)?;
         let follows = self.byte(at + length + 2);
-        let is_value = length > 0 && follows != b':' && follows != b'=' && follows != b's';
+        // `{'a': 1, 'b': 2}` has names in quotes, `open 'a.db': denied` has not.
+        let before = self.message.get(..at).unwrap_or_default().trim_ascii_end();
+        let is_key = follows == b':' && matches!(before.last(), None | Some(b'{' | b',' | b'(' | b'['));
+        let is_value = length > 0 && !is_key && follows != b'=' && follows != b's';
         is_value.then_some(at + length + 2)
     }
 
@@ -348,7 +353,7 @@ mod tests {
         check("open /var/lib/x.db: no such file", "open <PATH>: no such file");
         check("user=alice id=7, took=12ms ok", "user=<*> id=<N>, took=<N>ms ok");
         check("{'power': Yes, 'left': 12}", "{'power': <*>, 'left': <*>}");
-        check("open 'x': Permission denied", "open 'x': Permission denied");
+        check("open 'x': Permission denied", "open <KEY>: Permission denied");
         check("fans ( **** 3064 )", "fans ( <*> <N> )");
         check("start com.example.shop for 12", "start <HOST> for <N>");
         check("com.example.shop.Cart failed", "com.example.shop.Cart failed");

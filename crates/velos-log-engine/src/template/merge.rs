@@ -101,6 +101,10 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
         if (place > 0 || values.len() > 2) && is_like(&values) {
             return true;
         }
+        // `Task shop.mail[<UUID>]`: the name of a thing that has a number too.
+        if plain.is_empty() && place > 0 && values.iter().all(|word| is_identifier(word)) {
+            return true;
+        }
         // A user may be named 0; but one name and a number are two things.
         if plain.len() < 2 {
             return false;
@@ -126,8 +130,11 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
     if is_between {
         return true;
     }
+    if place > 0 && values.len() >= CUED_WORDS_MIN && values.iter().all(|word| is_identifier(word)) {
+        return true;
+    }
     let cue = place.checked_sub(1).map(|before| at(first, before)).unwrap_or_default();
-    if is_cue(cue) {
+    if is_cue(cue) && !values.iter().any(|word| is_outcome(word)) {
         // `for user alice`; but `service started` and `service stopped` are two things.
         let is_of = place.checked_sub(2).is_some_and(|before| {
             matches!(at(first, before), b"for" | b"of" | b"by" | b"from" | b"to" | b"with")
@@ -140,6 +147,38 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
 fn is_flag(word: &[u8]) -> bool {
     let bare = word.split(|byte| byte.is_ascii_punctuation()).find(|part| !part.is_empty());
     matches!(bare.unwrap_or_default(), b"true" | b"false" | b"null" | b"nil" | b"None" | b"True" | b"False")
+}
+
+/// A name that somebody made up: `SendInvoice`, `send_invoice`, `send-invoice`, `shop.tasks.send`; not a sentence's word, and
+/// not the class of an error, which says what happened.
+fn is_identifier(word: &[u8]) -> bool {
+    let core = word.trim_ascii_end();
+    let core = core.split(|byte| matches!(byte, b'[' | b'(' | b',')).next().unwrap_or_default();
+    let is_joined = core.windows(3).any(|three| {
+        matches!(three, [a, b'_' | b'-' | b'.', b] if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric())
+    });
+    let humps = core
+        .windows(2)
+        .filter(|two| matches!(two, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()))
+        .count();
+    let is_name = core.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    is_name
+        && core.len() >= 5
+        && core.iter().any(u8::is_ascii_lowercase)
+        && (is_joined || humps >= 1)
+        && !core.ends_with(b"Exception")
+        && !core.ends_with(b"Error")
+}
+
+/// What became of something rather than its name: `started`, `failed`, `up`.
+fn is_outcome(word: &[u8]) -> bool {
+    let core = word.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+    core.ends_with(b"ed")
+        || core.ends_with(b"ing")
+        || matches!(
+            core,
+            b"up" | b"down" | b"ok" | b"OK" | b"done" | b"lost" | b"is" | b"was" | b"has" | b"not"
+        )
 }
 
 /// All end alike, so that `<*>` and `word,` are not taken for each other.
@@ -170,6 +209,7 @@ fn is_cue(word: &[u8]) -> bool {
             | b"hostname"
             | b"from"
             | b"by"
+            | b"via"
             | b"key"
             | b"name"
             | b"named"
@@ -203,6 +243,55 @@ fn is_cue(word: &[u8]) -> bool {
             | b"volume"
             | b"class"
             | b"interface"
+            | b"job"
+            | b"task"
+            | b"worker"
+            | b"step"
+            | b"stage"
+            | b"pipeline"
+            | b"pod"
+            | b"deployment"
+            | b"namespace"
+            | b"cluster"
+            | b"region"
+            | b"zone"
+            | b"shard"
+            | b"replica"
+            | b"broker"
+            | b"peer"
+            | b"provider"
+            | b"backend"
+            | b"upstream"
+            | b"merchant"
+            | b"vendor"
+            | b"product"
+            | b"sku"
+            | b"feature"
+            | b"flag"
+            | b"metric"
+            | b"method"
+            | b"endpoint"
+            | b"route"
+            | b"handler"
+            | b"channel"
+            | b"stream"
+            | b"collection"
+            | b"index"
+            | b"schema"
+            | b"column"
+            | b"role"
+            | b"group"
+            | b"team"
+            | b"project"
+            | b"workspace"
+            | b"repository"
+            | b"branch"
+            | b"tag"
+            | b"currency"
+            | b"country"
+            | b"city"
+            | b"language"
+            | b"locale"
             | b"="
     )
 }
