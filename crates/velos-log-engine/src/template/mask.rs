@@ -38,7 +38,7 @@ pub(crate) fn mask(message: &[u8], key: &mut Vec<u8>) {
         let is_visitor = matches!(key.get(begin..), Some([mark::ADDRESS, b' ', b'-', b' '] | [b'-', b' ']))
             && message.get(end..).is_some_and(|rest| rest.starts_with(b" ["));
         // `12 ms - 345`, and `12 ms - -` where there is none.
-        let is_missing = word == b"-" && key.ends_with(&[b' ', b'-', b' ']);
+        let is_missing = word == b"-" && key.ends_with(b" - ");
         if is_visitor || is_missing {
             key.push(mark::ANY);
             at = end;

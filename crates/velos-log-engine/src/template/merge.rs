@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::coarse::coarse;
 use super::key::{is_mark, mark};
+use super::names::{is_cue, is_identifier, is_outcome};
 
 /// So many different words in one place, everything else equal, are values.
 const WORDS_MIN: usize = 6;
@@ -88,6 +89,8 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
         return false;
     }
     let values: Vec<&[u8]> = members.iter().map(|n| at(*n, place)).collect();
+    let before = |count: usize| place.checked_sub(count).map(|place| at(first, place)).unwrap_or_default();
+    let next = at(first, place + 1);
     if values.iter().any(|word| word.is_empty() || word.iter().all(|byte| byte.is_ascii_punctuation())) {
         return false;
     }
@@ -122,23 +125,18 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
     if upper * 2 > values.len() {
         return values.len() >= 4 * WORDS_MIN;
     }
-    let next = at(first, place + 1);
     let is_between = place > 0
-        && matches!(at(first, place - 1), b"for" | b"user" | b"by" | b"from" | b"to" | b"of")
+        && matches!(before(1), b"for" | b"user" | b"by" | b"from" | b"to" | b"of")
         && (matches!(next, b"from" | b"by" | b"at" | b"on" | b"via" | b"port" | b"with")
             || next.first() == Some(&b'['));
-    if is_between {
+    let is_named =
+        place > 0 && values.len() >= CUED_WORDS_MIN && values.iter().all(|word| is_identifier(word));
+    if is_between || is_named {
         return true;
     }
-    if place > 0 && values.len() >= CUED_WORDS_MIN && values.iter().all(|word| is_identifier(word)) {
-        return true;
-    }
-    let cue = place.checked_sub(1).map(|before| at(first, before)).unwrap_or_default();
-    if is_cue(cue) && !values.iter().any(|word| is_outcome(word)) {
+    if is_cue(before(1)) && !values.iter().any(|word| is_outcome(word)) {
         // `for user alice`; but `service started` and `service stopped` are two things.
-        let is_of = place.checked_sub(2).is_some_and(|before| {
-            matches!(at(first, before), b"for" | b"of" | b"by" | b"from" | b"to" | b"with")
-        });
+        let is_of = matches!(before(2), b"for" | b"of" | b"by" | b"from" | b"to" | b"with");
         return values.len() >= if is_of { 2 } else { CUED_WORDS_MIN };
     }
     values.len() >= if place == 0 { FIRST_WORDS_MIN } else { WORDS_MIN }
@@ -147,38 +145,6 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
 fn is_flag(word: &[u8]) -> bool {
     let bare = word.split(|byte| byte.is_ascii_punctuation()).find(|part| !part.is_empty());
     matches!(bare.unwrap_or_default(), b"true" | b"false" | b"null" | b"nil" | b"None" | b"True" | b"False")
-}
-
-/// A name that somebody made up: `SendInvoice`, `send_invoice`, `send-invoice`, `shop.tasks.send`; not a sentence's word, and
-/// not the class of an error, which says what happened.
-fn is_identifier(word: &[u8]) -> bool {
-    let core = word.trim_ascii_end();
-    let core = core.split(|byte| matches!(byte, b'[' | b'(' | b',')).next().unwrap_or_default();
-    let is_joined = core.windows(3).any(|three| {
-        matches!(three, [a, b'_' | b'-' | b'.', b] if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric())
-    });
-    let humps = core
-        .windows(2)
-        .filter(|two| matches!(two, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()))
-        .count();
-    let is_name = core.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
-    is_name
-        && core.len() >= 5
-        && core.iter().any(u8::is_ascii_lowercase)
-        && (is_joined || humps >= 1)
-        && !core.ends_with(b"Exception")
-        && !core.ends_with(b"Error")
-}
-
-/// What became of something rather than its name: `started`, `failed`, `up`.
-fn is_outcome(word: &[u8]) -> bool {
-    let core = word.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
-    core.ends_with(b"ed")
-        || core.ends_with(b"ing")
-        || matches!(
-            core,
-            b"up" | b"down" | b"ok" | b"OK" | b"done" | b"lost" | b"is" | b"was" | b"has" | b"not"
-        )
 }
 
 /// All end alike, so that `<*>` and `word,` are not taken for each other.
@@ -197,103 +163,6 @@ fn is_like(values: &[&[u8]]) -> bool {
         && values.iter().filter(|word| !word.iter().any(|byte| is_mark(*byte))).all(|word| {
             word.iter().any(|byte| matches!(byte, b'-' | b'_' | b'.' | b'@' | b'/')) && word.len() > 2
         })
-}
-
-/// Words that announce a name.
-fn is_cue(word: &[u8]) -> bool {
-    matches!(
-        word.strip_suffix(b":").unwrap_or(word).to_ascii_lowercase().as_slice(),
-        b"user"
-            | b"username"
-            | b"host"
-            | b"hostname"
-            | b"from"
-            | b"by"
-            | b"via"
-            | b"key"
-            | b"name"
-            | b"named"
-            | b"id"
-            | b"file"
-            | b"session"
-            | b"client"
-            | b"node"
-            | b"server"
-            | b"process"
-            | b"thread"
-            | b"service"
-            | b"unit"
-            | b"module"
-            | b"package"
-            | b"queue"
-            | b"topic"
-            | b"table"
-            | b"database"
-            | b"bucket"
-            | b"device"
-            | b"domain"
-            | b"account"
-            | b"tenant"
-            | b"customer"
-            | b"email"
-            | b"member"
-            | b"plugin"
-            | b"container"
-            | b"image"
-            | b"volume"
-            | b"class"
-            | b"interface"
-            | b"job"
-            | b"task"
-            | b"worker"
-            | b"step"
-            | b"stage"
-            | b"pipeline"
-            | b"pod"
-            | b"deployment"
-            | b"namespace"
-            | b"cluster"
-            | b"region"
-            | b"zone"
-            | b"shard"
-            | b"replica"
-            | b"broker"
-            | b"peer"
-            | b"provider"
-            | b"backend"
-            | b"upstream"
-            | b"merchant"
-            | b"vendor"
-            | b"product"
-            | b"sku"
-            | b"feature"
-            | b"flag"
-            | b"metric"
-            | b"method"
-            | b"endpoint"
-            | b"route"
-            | b"handler"
-            | b"channel"
-            | b"stream"
-            | b"collection"
-            | b"index"
-            | b"schema"
-            | b"column"
-            | b"role"
-            | b"group"
-            | b"team"
-            | b"project"
-            | b"workspace"
-            | b"repository"
-            | b"branch"
-            | b"tag"
-            | b"currency"
-            | b"country"
-            | b"city"
-            | b"language"
-            | b"locale"
-            | b"="
-    )
 }
 
 /// Disjoint sets.

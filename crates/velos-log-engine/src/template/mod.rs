@@ -13,6 +13,7 @@ mod key;
 mod mask;
 mod merge;
 mod miner;
+mod names;
 mod shape;
 mod skeleton;
 mod value;

@@ -1,0 +1,157 @@
+//! Whether a word is a name: by itself, or by the word before it.
+
+/// Words that announce a name. In order.
+const CUES: &[&[u8]] = &[
+    b"=",
+    b"account",
+    b"backend",
+    b"branch",
+    b"broker",
+    b"bucket",
+    b"by",
+    b"channel",
+    b"city",
+    b"class",
+    b"client",
+    b"cluster",
+    b"collection",
+    b"column",
+    b"container",
+    b"country",
+    b"currency",
+    b"customer",
+    b"database",
+    b"deployment",
+    b"device",
+    b"domain",
+    b"email",
+    b"endpoint",
+    b"feature",
+    b"file",
+    b"flag",
+    b"from",
+    b"group",
+    b"handler",
+    b"host",
+    b"hostname",
+    b"id",
+    b"image",
+    b"index",
+    b"interface",
+    b"job",
+    b"key",
+    b"language",
+    b"locale",
+    b"member",
+    b"merchant",
+    b"method",
+    b"metric",
+    b"module",
+    b"name",
+    b"named",
+    b"namespace",
+    b"node",
+    b"package",
+    b"peer",
+    b"pipeline",
+    b"plugin",
+    b"pod",
+    b"process",
+    b"product",
+    b"project",
+    b"provider",
+    b"queue",
+    b"region",
+    b"replica",
+    b"repository",
+    b"role",
+    b"route",
+    b"schema",
+    b"server",
+    b"service",
+    b"session",
+    b"shard",
+    b"sku",
+    b"stage",
+    b"step",
+    b"stream",
+    b"table",
+    b"tag",
+    b"task",
+    b"team",
+    b"tenant",
+    b"thread",
+    b"topic",
+    b"unit",
+    b"upstream",
+    b"user",
+    b"username",
+    b"vendor",
+    b"via",
+    b"volume",
+    b"worker",
+    b"workspace",
+    b"zone",
+];
+
+/// Whether this word announces a name.
+pub(super) fn is_cue(word: &[u8]) -> bool {
+    let word = word.strip_suffix(b":").unwrap_or(word).to_ascii_lowercase();
+    CUES.binary_search(&word.as_slice()).is_ok()
+}
+
+/// A name that somebody made up: `SendInvoice`, `send_invoice`, `send-invoice`, `shop.tasks.send`; not a sentence's word, and
+/// not the class of an error, which says what happened.
+pub(super) fn is_identifier(word: &[u8]) -> bool {
+    let core = word.trim_ascii_end();
+    let core = core.split(|byte| matches!(byte, b'[' | b'(' | b',')).next().unwrap_or_default();
+    let is_joined = core.windows(3).any(|three| {
+        matches!(three, [a, b'_' | b'-' | b'.', b] if a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric())
+    });
+    let humps = core
+        .windows(2)
+        .filter(|two| matches!(two, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()))
+        .count();
+    let is_name = core.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    is_name
+        && core.len() >= 5
+        && core.iter().any(u8::is_ascii_lowercase)
+        && (is_joined || humps >= 1)
+        && !core.ends_with(b"Exception")
+        && !core.ends_with(b"Error")
+}
+
+/// What became of something rather than its name: `started`, `failed`, `up`.
+pub(super) fn is_outcome(word: &[u8]) -> bool {
+    let core = word.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+    core.ends_with(b"ed")
+        || core.ends_with(b"ing")
+        || matches!(
+            core,
+            b"up" | b"down" | b"ok" | b"OK" | b"done" | b"lost" | b"is" | b"was" | b"has" | b"not"
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cues_are_in_order() {
+        assert!(CUES.is_sorted());
+        assert!(is_cue(b"user") && is_cue(b"Host:") && is_cue(b"=") && !is_cue(b"usher"));
+    }
+
+    #[test]
+    fn identifiers_are_neither_words_nor_classes_of_errors() {
+        for name in ["SendInvoice", "send_invoice", "image-resize", "shop.tasks.mail[1", "eu-west"] {
+            assert!(is_identifier(name.as_bytes()), "{name}");
+        }
+        for other in
+            ["started", "Berlin", "GET", "java.lang.IllegalStateException", "TypeError", "a_b", "done."]
+        {
+            assert!(!is_identifier(other.as_bytes()), "{other}");
+        }
+        assert!(is_outcome(b"restarted,") && is_outcome(b"up") && !is_outcome(b"alice"));
+    }
+}
