@@ -58,6 +58,9 @@ pub(crate) fn check(
                 return Err(format!("instance {} stands in for nobody", instance.id.0));
             }
         }
+        if instance.phase == Phase::Launching && instance.deadline_ns.is_none() {
+            return Err(format!("instance {} is launching without a deadline", instance.id.0));
+        }
         let policy =
             supervisor.app_of(instance.id).map(|app| (app.spec.restart.clone(), app.spec.stop.clone()));
         let Some((restart, stop)) = policy else {
