@@ -73,6 +73,26 @@ fn nobody_is_twice(env: &TestEnv) {
     }
 }
 
+/// How many lines the writers wrote, all of which are there.
+fn all_lines(env: &TestEnv, seed: u64) -> u64 {
+    let mut lines = 0;
+    for writer in 0..WRITERS {
+        let log = env.out_log(&format!("writer{writer}"));
+        let mut verdict = Ok(0);
+        let begin = Instant::now();
+        // The last lines are on their way to the disk.
+        while begin.elapsed() < SOON {
+            verdict = check_runs(&whole_log(&log));
+            if verdict.is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        lines += verdict.unwrap_or_else(|why| panic!("writer{writer}, seed {seed}: {why}"));
+    }
+    lines
+}
+
 #[test]
 #[ignore = "as long as told: make soak"]
 fn for_as_long_as_told() {
@@ -108,8 +128,12 @@ fn for_as_long_as_told() {
             }
             8 => {
                 // A daemon that dies over a request.
-                let mut stop =
-                    env.command(&["restart", &writer]).stderr(std::process::Stdio::null()).spawn().unwrap();
+                let mut stop = env
+                    .command(&["restart", &writer])
+                    .stdout(std::process::Stdio::null())
+                    .stderr(std::process::Stdio::null())
+                    .spawn()
+                    .unwrap();
                 env.kill_daemon();
                 kills += 1;
                 stop.wait().unwrap();
@@ -124,21 +148,7 @@ fn for_as_long_as_told() {
     }
     env.run(&["stop", "all"]).ok();
     assert!(env.list().iter().all(|one| one.phase == Phase::Stopped && one.dropped_lines == 0));
-    let mut lines = 0;
-    for writer in 0..WRITERS {
-        let log = env.out_log(&format!("writer{writer}"));
-        let mut verdict = Ok(0);
-        let begin = Instant::now();
-        // The last lines are on their way to the disk.
-        while begin.elapsed() < SOON {
-            verdict = check_runs(&whole_log(&log));
-            if verdict.is_ok() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        lines += verdict.unwrap_or_else(|why| panic!("writer{writer}, seed {seed}: {why}"));
-    }
+    let lines = all_lines(&env, seed);
     wait_until("the guardian holds no more than before", SOON, || {
         processes::descriptors(guardian) <= descriptors + 2
     });
