@@ -29,11 +29,19 @@ pub enum Fault {
     ForgetsDeadlines,
     RestartSurvivesStop,
     CountsTooMuch,
+    LosesSpawned,
+    RestoresOtherwise,
+    CallsItStopped,
+    DeletionStays,
+    StandsInForNobody,
+    LosesApps,
+    CountsFarTooMuch,
+    WantsWhatRests,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 20] = [
+    pub const ALL: [Fault; 28] = [
         Fault::NoSigkill,
         Fault::LosesSignals,
         Fault::SpawnsTwice,
@@ -54,6 +62,14 @@ impl Fault {
         Fault::ForgetsDeadlines,
         Fault::RestartSurvivesStop,
         Fault::CountsTooMuch,
+        Fault::LosesSpawned,
+        Fault::RestoresOtherwise,
+        Fault::CallsItStopped,
+        Fault::DeletionStays,
+        Fault::StandsInForNobody,
+        Fault::LosesApps,
+        Fault::CountsFarTooMuch,
+        Fault::WantsWhatRests,
     ];
 
     /// By name, as `--fault` takes it.
@@ -64,8 +80,7 @@ impl Fault {
     /// Words of what it must be found by: another invariant that notices it first would prove nothing of its own.
     pub fn trips(self) -> &'static [&'static str] {
         match self {
-            Fault::NoSigkill => &["the stop of instance", "never comes to rest"],
-            Fault::LosesSignals | Fault::IgnoresTreeWatch => &["the stop of instance", "never comes to rest"],
+            Fault::NoSigkill | Fault::LosesSignals | Fault::IgnoresTreeWatch => &["the stop of instance"],
             Fault::SpawnsTwice => &["was started twice"],
             Fault::RepliesTwice => &["was answered twice"],
             Fault::NeverReplies => &["was never answered"],
@@ -73,7 +88,7 @@ impl Fault {
             Fault::ForgetsNothing => &["was never forgotten"],
             Fault::DeadlinesNeverFire | Fault::DeadlinesOnlyWhenIdle => &["a due deadline was passed over"],
             Fault::SaysStoppedAtOnce => &["was told stopped and is alive"],
-            Fault::BelievesTheSignal => &["is alive and nobody's", "live processes"],
+            Fault::BelievesTheSignal => &["live processes"],
             Fault::TakesStaleExits => &["is alive and nobody's"],
             Fault::ReadyUnasked => &["is online and was not ready"],
             Fault::RunsLookLong => &["was started too often"],
@@ -82,12 +97,24 @@ impl Fault {
             Fault::ForgetsDeadlines => &["without a deadline"],
             Fault::RestartSurvivesStop => &["waits for a restart that nobody wants"],
             Fault::CountsTooMuch => &["was given up too soon"],
+            Fault::LosesSpawned => &["never comes to rest"],
+            Fault::RestoresOtherwise => &["restoring changed the state"],
+            Fault::CallsItStopped => &["and its process is alive"],
+            Fault::DeletionStays => &["is to be deleted and stays"],
+            Fault::StandsInForNobody => &["stands in for nobody"],
+            Fault::LosesApps => &["has no app"],
+            Fault::CountsFarTooMuch => &["was restarted more often than allowed"],
+            Fault::WantsWhatRests => &["rests as nobody wants"],
         }
     }
 
     /// Whether the world's input is lost.
     pub(crate) fn swallows(self, input: &Input) -> bool {
-        self == Fault::IgnoresTreeWatch && matches!(input, Input::TreeEmpty { .. })
+        match self {
+            Fault::IgnoresTreeWatch => matches!(input, Input::TreeEmpty { .. }),
+            Fault::LosesSpawned => matches!(input, Input::Spawned { .. }),
+            _ => false,
+        }
     }
 
     /// The time that the supervisor is told; `idle` is when it was last told that nothing happened.
@@ -142,14 +169,24 @@ impl Fault {
 
     /// Spoil the table between one daemon and the next, as JSON.
     pub(crate) fn spoil_table(self, table: &mut Value) {
+        if self == Fault::LosesApps {
+            table["apps"] = Value::Object(serde_json::Map::new());
+        }
         let Some(instances) = table.get_mut("instances").and_then(Value::as_object_mut) else { return };
         for instance in instances.values_mut() {
             match self {
-                Fault::LosesOnDisk => instance["restarts"] = 0.into(),
+                Fault::LosesOnDisk | Fault::RestoresOtherwise => instance["restarts"] = 0.into(),
                 Fault::ForgetsDeadlines => instance["deadline_ns"] = Value::Null,
                 Fault::RestartSurvivesStop if instance["phase"] == "backoff" => {
                     instance["goal"] = "down".into();
                 }
+                Fault::CallsItStopped if instance["phase"] == "online" => {
+                    instance["phase"] = "stopped".into();
+                }
+                Fault::DeletionStays if instance["phase"] == "stopped" => instance["deleting"] = true.into(),
+                Fault::StandsInForNobody => instance["stands_in_for"] = 999.into(),
+                Fault::CountsFarTooMuch => instance["unstable"] = 99.into(),
+                Fault::WantsWhatRests if instance["phase"] == "stopped" => instance["goal"] = "up".into(),
                 Fault::CountsTooMuch => {
                     instance["unstable"] = (instance["unstable"].as_u64().unwrap_or(0) + 3).into();
                 }
@@ -158,9 +195,9 @@ impl Fault {
         }
     }
 
-    /// Whether the supervisor itself is to blame for what became of the table, not the way to the disk and back.
-    pub(crate) fn is_in_the_machine(self) -> bool {
-        matches!(self, Fault::ForgetsDeadlines | Fault::RestartSurvivesStop | Fault::CountsTooMuch)
+    /// Whether the table is spoiled on the way to the disk and back, and not by the supervisor.
+    pub(crate) fn is_on_the_disk(self) -> bool {
+        self == Fault::LosesOnDisk
     }
 
     /// Spoil what the supervisor wants done.

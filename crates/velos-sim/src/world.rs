@@ -518,14 +518,15 @@ impl World {
         }
     }
 
-    /// As the daemon writes and reads it.
-    fn through_the_disk(&self, state: &State) -> Result<State, String> {
+    /// As the daemon writes and reads it; and what a faulty supervisor makes of that.
+    fn through_the_disk(&self, state: &State) -> Result<(State, State), String> {
         let bytes = rmp_serde::to_vec_named(state).map_err(|error| error.to_string())?;
         let read: State = rmp_serde::from_slice(&bytes).map_err(|error| error.to_string())?;
-        let Some(fault) = self.fault else { return Ok(read) };
+        let Some(fault) = self.fault else { return Ok((read.clone(), read)) };
         let mut table = serde_json::to_value(&read).map_err(|error| error.to_string())?;
         fault.spoil_table(&mut table);
-        serde_json::from_value(table).map_err(|error| error.to_string())
+        let spoiled: State = serde_json::from_value(table).map_err(|error| error.to_string())?;
+        Ok(if fault.is_on_the_disk() { (spoiled.clone(), spoiled) } else { (read, spoiled) })
     }
 
     /// The daemon is killed; the next one restores and adopts. Requests under way get no answer.
@@ -534,14 +535,14 @@ impl World {
         let state = self.supervisor.snapshot();
         let told: Vec<Input> = self.pending.drain(..).collect();
         self.tickets.clear();
-        let read = self.through_the_disk(&state)?;
-        if read != state && !self.fault.is_some_and(Fault::is_in_the_machine) {
+        let (read, spoiled) = self.through_the_disk(&state)?;
+        if read != state {
             return Err("the table that was written is not what was read".to_owned());
         }
-        let state = read;
         let mut effects = Effects::new();
-        self.supervisor = Supervisor::restore(state.clone(), self.now, true, &mut effects);
-        if self.supervisor.snapshot() != state && effects.is_empty() {
+        self.supervisor = Supervisor::restore(spoiled.clone(), self.now, true, &mut effects);
+        let expected = if self.fault == Some(Fault::RestoresOtherwise) { &state } else { &spoiled };
+        if self.supervisor.snapshot() != *expected && effects.is_empty() {
             return Err("restoring changed the state".to_owned());
         }
         let live: Vec<(Token, InstanceId)> =
