@@ -18,22 +18,7 @@ pub(crate) fn check(
     stopping_since: &BTreeMap<InstanceId, u64>,
     now: Now,
 ) -> Result<(), String> {
-    // As the world counts them, whatever the supervisor makes of it.
-    let mut started: BTreeMap<InstanceId, u32> = BTreeMap::new();
-    for process in processes.values().filter(|process| process.leader_alive) {
-        *started.entry(process.instance).or_default() += 1;
-    }
-    if let Some((instance, count)) = started.iter().find(|(_, count)| **count > 1) {
-        return Err(format!("instance {} has {count} live processes", instance.0));
-    }
-    let mut leaders: BTreeSet<InstanceId> = BTreeSet::new();
-    for (token, process) in processes.iter().filter(|(_, process)| process.leader_alive) {
-        // A reload hands a process to another instance, so the token tells whose it is.
-        let Some(owner) = supervisor.instance_by_token(Token(*token)) else {
-            return Err(format!("run {token} of instance {} is alive and nobody's", process.instance.0));
-        };
-        leaders.insert(owner);
-    }
+    let leaders = leaders(supervisor, processes)?;
     for instance in supervisor.instances() {
         let alive = leaders.contains(&instance.id);
         match instance.phase {
@@ -83,4 +68,28 @@ pub(crate) fn check(
         return Err("a due deadline was passed over".to_owned());
     }
     Ok(())
+}
+
+/// Whose main process is alive: each has one at most, and each is somebody's.
+fn leaders(
+    supervisor: &Supervisor,
+    processes: &BTreeMap<u64, Process>,
+) -> Result<BTreeSet<InstanceId>, String> {
+    // As the world counts them, whatever the supervisor makes of it.
+    let mut started: BTreeMap<InstanceId, u32> = BTreeMap::new();
+    for process in processes.values().filter(|process| process.leader_alive) {
+        *started.entry(process.instance).or_default() += 1;
+    }
+    if let Some((instance, count)) = started.iter().find(|(_, count)| **count > 1) {
+        return Err(format!("instance {} has {count} live processes", instance.0));
+    }
+    let mut leaders: BTreeSet<InstanceId> = BTreeSet::new();
+    for (token, process) in processes.iter().filter(|(_, process)| process.leader_alive) {
+        // A reload hands a process to another instance, so the token tells whose it is.
+        let Some(owner) = supervisor.instance_by_token(Token(*token)) else {
+            return Err(format!("run {token} of instance {} is alive and nobody's", process.instance.0));
+        };
+        leaders.insert(owner);
+    }
+    Ok(leaders)
 }
