@@ -9,7 +9,7 @@ use velos_core::protocol::{Outcome, Refusal};
 use crate::{Effect, Effects, Instance, Supervisor, Ticket};
 
 /// After so many rounds of SIGKILL, a second apart, whoever waits is told that it does not end.
-const STUCK_ROUNDS: u32 = 3;
+pub(crate) const STUCK_ROUNDS: u32 = 3;
 
 #[derive(Clone, Debug)]
 struct Open {

@@ -121,7 +121,26 @@ fn a_process_that_the_kernel_does_not_let_go_of() {
     env.run(&["restart", "writer"]).fails(1, &["it does not end"]);
     let writer = env.instance("writer");
     assert_eq!((writer.phase, writer.pid), (Phase::Stopping, Some(pid)));
-    env.run(&["stop", "other"]).ok();
+    let hello = env.hello();
+    // It does not hold up the end of the daemon either, and the next one knows it.
+    let kill = env.run(&["kill"]);
+    assert!(kill.stdout.contains("Daemon ended, 1 processes stopped"), "{}", kill.stdout);
+    kill.fails(1, &["\"writer\" is stopping", "it does not end"]);
+    wait_until("the daemon is gone", SOON, || {
+        !processes::is_alive(hello.pid) && !processes::is_alive(hello.guardian_pid)
+    });
+    assert_eq!(processes::state(pid), Some('D'));
+    env.run(&["ping"]).ok();
+    let writer = env.instance("writer");
+    assert_eq!((writer.phase, writer.pid), (Phase::Stopping, Some(pid)));
+    disk.thaw().unwrap();
+    wait_until("it is forgotten", SOON, || env.list().is_empty());
+    assert!(!processes::is_alive(pid));
+    env.run(&["start", &script, "--name", "writer", "--kill-timeout", "200ms"]).ok();
+    let pid = env.pid("writer");
+    disk.freeze().unwrap();
+    wait_until("it hangs again", SOON, || processes::state(pid) == Some('D'));
+    env.run(&["restart", "writer"]).fails(1, &["it does not end"]);
     disk.thaw().unwrap();
     // The last thing that was asked for was a restart.
     env.wait_instance("writer", "runs again", |one| one.phase == Phase::Online && one.pid != Some(pid));
