@@ -69,8 +69,9 @@ it: ## end-to-end tests only; T=name picks some
 sim: ## simulate the supervisor; SEED=n replays one, SEEDS=n runs so many
 	cargo run -q -p velos-sim -- $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
-soak: ## simulate for MINUTES minutes
+soak: ## simulate for MINUTES minutes, then as long with real processes and a daemon that is killed
 	cargo run -q -p velos-sim -- --minutes $(MINUTES)
+	VELOS_SOAK_SECONDS=$$(($(MINUTES) * 60)) cargo test -q -p velos-cli --test it soak:: -- --ignored --nocapture
 
 install: build ## install into PREFIX
 	install -D -m 0755 target/release/velos $(DESTDIR)$(PREFIX)/bin/velos

@@ -7,14 +7,14 @@ const Reactor = @import("reactor.zig").Reactor;
 
 const testing = std.testing;
 
-fn create() !*Reactor {
+pub fn create() !*Reactor {
     var reactor: *Reactor = undefined;
     try testing.expectEqual(@as(i32, 0), Reactor.create(.{ .signals = 1 << 0 }, &reactor));
     return reactor;
 }
 
 /// Wait for an event of this kind; others are skipped.
-fn expect(reactor: *Reactor, kind: abi.Kind) !abi.Event {
+pub fn expect(reactor: *Reactor, kind: abi.Kind) !abi.Event {
     const give_up = sys.monotonic_ns() + 10 * std.time.ns_per_s;
     while (sys.monotonic_ns() < give_up) {
         var events: [1]abi.Event = undefined;
@@ -24,7 +24,7 @@ fn expect(reactor: *Reactor, kind: abi.Kind) !abi.Event {
     return error.TimedOut;
 }
 
-fn shell(reactor: *Reactor, token: u64, script: [*:0]const u8, capture: u64) !abi.Spawned {
+pub fn shell(reactor: *Reactor, token: u64, script: [*:0]const u8, capture: u64) !abi.Spawned {
     const argv = [_:null]?[*:0]const u8{ "sh", "-c", script };
     const envp = [_:null]?[*:0]const u8{"PATH=/usr/bin:/bin"};
     const spec: abi.SpawnSpec = .{ .path = "/bin/sh", .argv = &argv, .envp = &envp, .cwd = "/", .capture = capture };
@@ -62,9 +62,10 @@ test "a program that is not there fails at exec and leaves nothing" {
 }
 
 test "output is in the log when the exit is told, and a tree is killed with its strays" {
+    var place = testing.tmpDir(.{});
+    defer place.cleanup();
     var path: [64]u8 = undefined;
-    const folder = try std.fmt.bufPrintZ(&path, "/tmp/velos-zig-{d}", .{@import("procfs.zig").own_pid()});
-    _ = sys.mkdir(folder, 0o700);
+    const folder = try std.fmt.bufPrint(&path, ".zig-cache/tmp/{s}", .{place.sub_path});
     const reactor = try create();
     defer reactor.destroy();
     var names: [5][96]u8 = undefined;

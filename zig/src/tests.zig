@@ -19,4 +19,6 @@ test {
     _ = @import("capture/stream.zig");
     _ = @import("reactor.zig");
     _ = @import("scenarios.zig");
+    _ = @import("scenarios/clients.zig");
+    _ = @import("scenarios/rotation.zig");
 }

@@ -211,6 +211,9 @@ pub(crate) struct Restart {
     /// Only these apps of a configuration file
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
+    /// Watch what was started for so long, and fail if it fails; 0: not at all [default: 300ms on a terminal, else 0]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) settle: Option<String>,
     #[command(flatten)]
     pub(crate) flags: AppFlags,
 }
@@ -408,6 +411,9 @@ pub(crate) struct Start {
     /// Add another one under the next free name when the name is taken
     #[arg(long, short)]
     pub(crate) force: bool,
+    /// Watch what was started for so long, and fail if it fails; 0: not at all [default: 300ms on a terminal, else 0]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) settle: Option<String>,
     /// Follow the logs of what was started
     #[arg(long)]
     pub(crate) attach: bool,
@@ -417,6 +423,11 @@ pub(crate) struct Start {
 }
 
 impl Start {
+    /// What was said of `--settle`. Who follows the logs sees for himself.
+    pub(crate) fn settle(&self) -> Option<&str> {
+        self.settle.as_deref().or(self.attach.then_some("0"))
+    }
+
     /// Whether something was said that only the declaration of a new app can hold.
     pub(crate) fn has_options(&self) -> bool {
         !self.env.is_empty() || self.has_options_but_env()
@@ -449,4 +460,7 @@ pub(crate) struct Daemon {
     /// Prove to the running daemon that this binary can take its place
     #[arg(long, hide = true)]
     pub(crate) trial: bool,
+    /// Go on as the guardian, with the table at this descriptor
+    #[arg(long, hide = true, value_name = "FD")]
+    pub(crate) guardian: Option<i32>,
 }

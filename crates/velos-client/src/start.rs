@@ -61,6 +61,9 @@ fn launch(home: &Home, mut command: Command) -> Result<(), ErrorReply> {
     };
     let (mut ours, theirs) = std::io::pipe().map_err(failed)?;
     fcntl(&theirs, FcntlArg::F_SETFD(FdFlag::empty())).map_err(|errno| failed(errno.into()))?;
+    for key in velos_core::app::OWN_VARIABLES {
+        command.env_remove(key);
+    }
     let child = command
         .env("VELOS_HOME", home.path())
         .env("VELOS_READY_FD", theirs.as_raw_fd().to_string())

@@ -29,6 +29,19 @@ use crate::raw_string::RawString;
 /// The variable that holds the instance's number when none is named.
 pub const INSTANCE_VAR: &str = "NODE_APP_INSTANCE";
 
+/// Variables that say whose a process is. Who is called inside an app does not pass them on: neither to another app nor to
+/// a daemon that it starts, which would be taken for a part of that app.
+pub const OWN_VARIABLES: [&str; 8] = [
+    "VELOS_RUN",
+    "VELOS_ID",
+    "VELOS_INSTANCE_ID",
+    "VELOS_NAME",
+    INSTANCE_VAR,
+    "NODE_CHANNEL_FD",
+    "NODE_CHANNEL_SERIALIZATION_MODE",
+    "NODE_UNIQUE_ID",
+];
+
 /// Everything needed to start the instances of one app, resolved by whoever asked for the start:
 /// paths are absolute and the interpreter is found, so that the daemon looks nothing up.
 ///

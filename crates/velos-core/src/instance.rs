@@ -122,11 +122,12 @@ impl SpawnFailure {
     /// Whether trying again cannot help: the program is missing or may not be run.
     pub fn is_fatal(self) -> bool {
         const ENOENT: i32 = 2;
+        const E2BIG: i32 = 7;
         const ENOEXEC: i32 = 8;
         const EACCES: i32 = 13;
         const ENOTDIR: i32 = 20;
         matches!(self.stage, SpawnStage::Exec | SpawnStage::Cwd)
-            && matches!(self.errno, ENOENT | ENOEXEC | EACCES | ENOTDIR)
+            && matches!(self.errno, ENOENT | E2BIG | ENOEXEC | EACCES | ENOTDIR)
     }
 }
 

@@ -8,12 +8,16 @@ use velos_supervisor::{Effects, Input, State, Supervisor};
 
 use crate::control::{Control, now};
 use crate::processes::{self, Found};
+use crate::recover;
 use crate::state_file::{self, Saved};
 
 impl Control {
     /// Read the table and adopt what it names. Without a table there is nothing to adopt.
     pub(crate) fn restore(&mut self) {
-        let (saved, complaints) = self.find_state();
+        let (mut saved, mut complaints) = self.find_state();
+        if saved.is_none() && !complaints.is_empty() {
+            saved = self.recover(&mut complaints);
+        }
         for complaint in complaints {
             self.log.line(&format!("state: {complaint}"));
             self.note(None, What::Note { text: format!("state: {complaint}") });
@@ -56,6 +60,19 @@ impl Control {
         self.watch.is_stale = true;
         self.handover.fifos.clear();
         self.note(None, What::DaemonStarted { how, adopted });
+    }
+
+    /// There are tables and none can be read. They are kept, and what runs tells what there is.
+    fn recover(&self, complaints: &mut Vec<String>) -> Option<Saved> {
+        let path = self.home.state();
+        for bad in [state_file::older(&path), path] {
+            complaints.extend(recover::put_aside(&bad));
+        }
+        let (state, count) = recover::table(self.home.root(), now())?;
+        complaints.push(format!(
+            "{count} running processes are taken for what there was; how their apps are restarted and the like is lost: start them anew"
+        ));
+        Some(Saved { boot_id: self.identity.boot_id.clone(), state, is_last: false })
     }
 
     fn find_state(&mut self) -> (Option<Saved>, Vec<String>) {

@@ -17,7 +17,7 @@ use crate::home::{Home, HomeError};
 use crate::{Config, control, guardian, link};
 
 /// Environment variable with the descriptor on which our starter waits.
-const READY_VARIABLE: &str = "VELOS_READY_FD";
+pub(crate) const READY_VARIABLE: &str = "VELOS_READY_FD";
 /// Exit code of a daemon that could not even begin: the guardian does not try again.
 pub(crate) const EXIT_CANNOT_BEGIN: i32 = 71;
 

@@ -121,6 +121,10 @@ pub(crate) fn run_then(home: &Home, handover: Handover, starter: Starter, listen
         }
     };
     control.restore();
+    if control.handover.how == velos_core::event::DaemonStart::Upgrade {
+        let executable = control.identity.executable.clone().into();
+        control.tell_guardian(&Packet::Executes(executable), &[]);
+    }
     starter.ready();
     listening();
     control.serve_until_shutdown()

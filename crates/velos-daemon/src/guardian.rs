@@ -5,6 +5,8 @@
 //! no daemon; it forks a new daemon when the old one ended without saying so, with a backoff when that happens at once.
 //! It knows nothing of apps.
 
+mod succession;
+
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -24,6 +26,8 @@ use crate::handover::Handover;
 use crate::home::Home;
 use crate::link::{self, Packet, Reaped, Received};
 use crate::{control, processes};
+
+pub(crate) use succession::{resume, try_out};
 
 /// Exits that are kept for a daemon that does not listen right now.
 const REAPED_MAX: usize = 4096;
@@ -53,6 +57,8 @@ struct Guardian<'a> {
     reaped: Vec<Reaped>,
     told: usize,
     started_ns: u64,
+    /// After an upgrade of the daemon, until we run the same binary.
+    succession: Option<succession::Succession>,
 }
 
 /// Guard until the daemon ends in an orderly way. Returns its exit code.
@@ -71,25 +77,39 @@ pub(crate) fn run(home: &Home, listener: OwnedFd, lock: OwnedFd, link: OwnedFd, 
         reaped: Vec::new(),
         told: 0,
         started_ns: velos_ffi::now_ns(),
+        succession: None,
     };
-    match guardian.watch() {
-        Ok(code) => code,
-        Err(errno) => {
-            complain(home, &format!("guardian: {errno}; the daemon goes on without one"));
-            1
-        }
+    guardian.guard()
+}
+
+/// Signals that end us by way of the daemon.
+const FORWARDED: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT];
+
+/// All that come to us, read one by one.
+fn inbox() -> Result<(SigSet, SignalFd), Errno> {
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGCHLD, Signal::SIGHUP].iter().chain(&FORWARDED) {
+        signals.add(*signal);
     }
+    signals.thread_block()?;
+    let inbox = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    Ok((signals, inbox))
 }
 
 impl Guardian<'_> {
-    fn watch(mut self) -> Result<i32, Errno> {
-        let mut signals = SigSet::empty();
-        let forwarded = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT];
-        for signal in [Signal::SIGCHLD, Signal::SIGHUP].iter().chain(&forwarded) {
-            signals.add(*signal);
+    fn guard(self) -> i32 {
+        let home = self.home;
+        match self.watch() {
+            Ok(code) => code,
+            Err(errno) => {
+                complain(home, &format!("guardian: {errno}; the daemon goes on without one"));
+                1
+            }
         }
-        signals.thread_block()?;
-        let inbox = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    }
+
+    fn watch(mut self) -> Result<i32, Errno> {
+        let (signals, inbox) = inbox()?;
         velos_ffi::give_back_memory();
         loop {
             // Children that ended before the signals were blocked are found by the first round.
@@ -100,10 +120,11 @@ impl Guardian<'_> {
             if self.retry_at.is_some_and(|at| at <= Instant::now()) {
                 self.start_daemon(&signals);
             }
+            self.succeed_if_due();
             self.wait(&inbox)?;
             while let Some(info) = inbox.read_signal()? {
                 let signal = Signal::try_from(info.ssi_signo as i32);
-                let Some(signal) = signal.ok().filter(|signal| forwarded.contains(signal)) else { continue };
+                let Some(signal) = signal.ok().filter(|signal| FORWARDED.contains(signal)) else { continue };
                 self.orderly = true;
                 match self.daemon {
                     // It may have ended this instant; reaping tells.
@@ -120,7 +141,8 @@ impl Guardian<'_> {
     }
 
     fn wait(&self, inbox: &SignalFd) -> Result<(), Errno> {
-        let timeout = match self.retry_at {
+        let until = self.succession.as_ref().map(succession::Succession::until);
+        let timeout = match self.retry_at.into_iter().chain(until).min() {
             None => PollTimeout::NONE,
             Some(at) => {
                 let left = at.saturating_duration_since(Instant::now()).as_millis() + 1;
@@ -149,6 +171,7 @@ impl Guardian<'_> {
                     }
                 }
                 Ok(Received::Packet(Packet::Orderly, _)) => self.orderly = true,
+                Ok(Received::Packet(Packet::Executes(path), _)) => self.announced(&path),
                 Ok(Received::Packet(Packet::Reaped(_), _) | Received::Unknown) => {}
                 Ok(Received::Empty) => return,
                 Ok(Received::Closed) | Err(_) => self.link = None,
@@ -176,6 +199,8 @@ impl Guardian<'_> {
                 if let Some(code) = self.daemon_ended(exit) {
                     return Ok(Some(code));
                 }
+            } else if self.is_trial(pid) {
+                self.trial_ended(exit);
             } else {
                 if self.reaped.len() >= REAPED_MAX {
                     self.reaped.remove(0);
@@ -188,6 +213,7 @@ impl Guardian<'_> {
 
     fn daemon_ended(&mut self, exit: Exit) -> Option<i32> {
         self.read_link();
+        self.drop_succession();
         self.daemon = None;
         self.link = None;
         match exit {

@@ -66,14 +66,11 @@ impl Handover {
             started_ns: self.started_ns,
         };
         let bytes = rmp_serde::to_vec_named(&written).map_err(std::io::Error::other)?;
-        let memory = nix::sys::memfd::memfd_create(c"velos-handover", nix::sys::memfd::MFdFlags::empty())?;
-        let mut file = File::from(memory);
-        file.write_all(&bytes)?;
-        file.rewind()?;
+        let memory = memory_with(&bytes)?;
         for fd in [&self.listener, &self.lock, &self.link].into_iter().chain(self.fifos.values()) {
-            fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
+            keep_on_exec(fd)?;
         }
-        Ok(OwnedFd::from(file))
+        Ok(memory)
     }
 
     /// Undo `write_for_exec` after an exec that failed.
@@ -120,7 +117,22 @@ impl Handover {
     }
 }
 
-fn close_on_exec(fd: &OwnedFd) {
+/// A memfd with these bytes, to be read from its beginning by an image that is executed.
+pub(crate) fn memory_with(bytes: &[u8]) -> std::io::Result<OwnedFd> {
+    let memory = nix::sys::memfd::memfd_create(c"velos-handover", nix::sys::memfd::MFdFlags::empty())?;
+    let mut file = File::from(memory);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(OwnedFd::from(file))
+}
+
+/// The image that is executed inherits it.
+pub(crate) fn keep_on_exec(fd: &OwnedFd) -> std::io::Result<()> {
+    fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
+    Ok(())
+}
+
+pub(crate) fn close_on_exec(fd: &OwnedFd) {
     // It fails only for a descriptor that is not open, which an OwnedFd is.
     let _ = fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
 }

@@ -29,6 +29,7 @@ mod packing;
 mod pid_files;
 mod pipes;
 mod processes;
+mod recover;
 mod rest;
 mod rights;
 mod schedule;
@@ -59,7 +60,17 @@ pub struct Config {
 /// Tells its starter over the descriptor in `VELOS_READY_FD`, when that is set: one byte `R` once the socket listens,
 /// or one line that says why it could not.
 pub fn run(config: &Config) -> i32 {
+    velos_ffi::process::survive_file_size_limit();
     boot::run(config)
+}
+
+/// The guardian's part of `velos upgrade`: go on with the table at this descriptor of the image before (`is_trial`: only see
+/// whether that is possible). Returns the exit code of the process.
+pub fn run_guardian(config: &Config, table: std::os::fd::RawFd, is_trial: bool) -> i32 {
+    velos_ffi::process::survive_file_size_limit();
+    let mut home = home::Home::open(&config.home);
+    home.is_foreground = !config.background;
+    if is_trial { guardian::try_out(&home, table) } else { guardian::resume(&home, table) }
 }
 
 /// Prove to the daemon that runs on this home that this binary can take its place (`velos upgrade`), then wait to be

@@ -28,6 +28,8 @@ pub(crate) enum Packet {
     Release(Vec<String>),
     /// Daemon: the next exit is meant; do not start another daemon.
     Orderly,
+    /// Daemon: since an upgrade it executes this binary.
+    Executes(velos_core::raw_string::RawString),
     /// Guardian: an orphan ended.
     Reaped(Reaped),
 }

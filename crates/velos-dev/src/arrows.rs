@@ -50,7 +50,7 @@ const TABLE: &[Row] = &[
         ],
         never: &[],
     },
-    Row { name: "velos-sim", may: &["velos-core", "velos-supervisor"], never: LEAN },
+    Row { name: "velos-sim", may: &["velos-core", "velos-supervisor"], never: ASYNC },
     Row { name: "velos-testkit", may: &["velos-core"], never: ASYNC },
     Row { name: "velos-dev", may: &[], never: ASYNC },
 ];

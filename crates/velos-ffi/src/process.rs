@@ -29,6 +29,14 @@ fn thread_count() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count)
 }
 
+/// A file that may not grow any more is an error of the write, not the end of this process. Children that the reactor
+/// starts have the default again.
+pub fn survive_file_size_limit() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    // SAFETY: ignoring installs no handler, so nothing of ours runs in a signal context (signal(2)).
+    let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
+}
+
 /// Own a descriptor that came from outside (inherited, or received over a socket).
 pub fn adopt_fd(number: RawFd) -> io::Result<OwnedFd> {
     if number < 0 {

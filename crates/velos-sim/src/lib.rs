@@ -2,6 +2,7 @@
 //! clock that starves the loop, daemons that die. After every step the oracle checks what must always hold.
 
 mod fault;
+mod model;
 mod oracle;
 mod random;
 mod world;

@@ -1,6 +1,6 @@
 //! What must hold after every step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use velos_core::instance::{Goal, InstanceId, Phase, Token};
 use velos_supervisor::{Now, Supervisor};
@@ -18,22 +18,9 @@ pub(crate) fn check(
     stopping_since: &BTreeMap<InstanceId, u64>,
     now: Now,
 ) -> Result<(), String> {
-    let mut leaders: BTreeMap<InstanceId, u32> = BTreeMap::new();
-    for (token, process) in processes {
-        if !process.leader_alive {
-            continue;
-        }
-        // A reload hands a process to another instance, so the token tells whose it is.
-        let Some(owner) = supervisor.instance_by_token(Token(*token)) else {
-            return Err(format!("run {token} of instance {} is alive and nobody's", process.instance.0));
-        };
-        *leaders.entry(owner).or_default() += 1;
-    }
-    if let Some((instance, count)) = leaders.iter().find(|(_, count)| **count > 1) {
-        return Err(format!("instance {} has {count} live processes", instance.0));
-    }
+    let leaders = leaders(supervisor, processes)?;
     for instance in supervisor.instances() {
-        let alive = leaders.contains_key(&instance.id);
+        let alive = leaders.contains(&instance.id);
         match instance.phase {
             Phase::Stopped | Phase::Errored | Phase::Backoff | Phase::Waiting if alive => {
                 return Err(format!(
@@ -58,6 +45,9 @@ pub(crate) fn check(
                 return Err(format!("instance {} stands in for nobody", instance.id.0));
             }
         }
+        if instance.phase == Phase::Launching && instance.deadline_ns.is_none() {
+            return Err(format!("instance {} is launching without a deadline", instance.id.0));
+        }
         let policy =
             supervisor.app_of(instance.id).map(|app| (app.spec.restart.clone(), app.spec.stop.clone()));
         let Some((restart, stop)) = policy else {
@@ -78,4 +68,28 @@ pub(crate) fn check(
         return Err("a due deadline was passed over".to_owned());
     }
     Ok(())
+}
+
+/// Whose main process is alive: each has one at most, and each is somebody's.
+fn leaders(
+    supervisor: &Supervisor,
+    processes: &BTreeMap<u64, Process>,
+) -> Result<BTreeSet<InstanceId>, String> {
+    // As the world counts them, whatever the supervisor makes of it.
+    let mut started: BTreeMap<InstanceId, u32> = BTreeMap::new();
+    for process in processes.values().filter(|process| process.leader_alive) {
+        *started.entry(process.instance).or_default() += 1;
+    }
+    if let Some((instance, count)) = started.iter().find(|(_, count)| **count > 1) {
+        return Err(format!("instance {} has {count} live processes", instance.0));
+    }
+    let mut leaders: BTreeSet<InstanceId> = BTreeSet::new();
+    for (token, process) in processes.iter().filter(|(_, process)| process.leader_alive) {
+        // A reload hands a process to another instance, so the token tells whose it is.
+        let Some(owner) = supervisor.instance_by_token(Token(*token)) else {
+            return Err(format!("run {token} of instance {} is alive and nobody's", process.instance.0));
+        };
+        leaders.insert(owner);
+    }
+    Ok(leaders)
 }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use velos_core::app::{AppSpec, Condition, CronSpec, Dependency, Kind, Propagate};
-use velos_core::instance::{Exit, InstanceId, Phase, SpawnFailure, SpawnStage, Token};
+use velos_core::instance::{Exit, Goal, InstanceId, Phase, SpawnFailure, SpawnStage, Token};
 use velos_core::name::AppName;
 use velos_core::policy::{ReadinessPolicy, RestartPolicy, StopPolicy};
 use velos_core::signal::Signal;
-use velos_supervisor::{Command, Effect, Effects, Input, Now, Supervisor, Ticket};
+use velos_supervisor::{Command, Effect, Effects, Input, Now, State, Supervisor, Ticket};
 
 use crate::fault::Fault;
+use crate::model::Model;
 use crate::oracle;
 use crate::random::Random;
 
@@ -69,6 +70,9 @@ struct World {
     stopping_since: BTreeMap<InstanceId, u64>,
     forgotten: BTreeSet<InstanceId>,
     trace: VecDeque<String>,
+    model: Model,
+    /// When the supervisor was last told that nothing happened.
+    idle: Now,
 }
 
 /// The first seed in which declarations are updated.
@@ -106,6 +110,8 @@ pub fn run(seed: u64, fault: Option<Fault>) -> Report {
         stopping_since: BTreeMap::new(),
         forgotten: BTreeSet::new(),
         trace: VecDeque::new(),
+        model: Model::default(),
+        idle: Now { mono_ns: 1_000 * MS, wall_ms: 1_700_000_000_000 },
     };
     for step in 0..STEPS {
         if let Err(reason) = world.step() {
@@ -205,6 +211,18 @@ impl World {
             Phase::Waiting => instance.waits_in_vain,
             _ => false,
         };
+        let is_as_wanted = |instance: &&velos_supervisor::Instance| match instance.phase {
+            Phase::Online => instance.goal == Goal::Up,
+            Phase::Stopped | Phase::Errored => instance.goal == Goal::Down,
+            _ => true,
+        };
+        if let Some(instance) = self.supervisor.instances().find(|instance| !is_as_wanted(instance)) {
+            return Err(format!(
+                "instance {} rests as nobody wants: {}",
+                instance.id.0,
+                self.describe(instance)
+            ));
+        }
         let restless = self.supervisor.instances().find(|instance| !rests(instance));
         if let Some(instance) = restless {
             let all: Vec<String> = self.supervisor.instances().map(|one| self.describe(one)).collect();
@@ -352,14 +370,28 @@ impl World {
         if self.trace.len() > TRACE {
             self.trace.pop_front();
         }
-        let mut now = self.now;
-        if self.fault == Some(Fault::DeadlinesNeverFire) {
-            now.mono_ns = 1_000 * MS;
+        let now = self.fault.map_or(self.now, |fault| fault.bends(&input, self.now, self.idle));
+        if matches!(input, Input::Deadline) {
+            self.idle = self.now;
         }
+        let heard = self.fault.map(|fault| (fault, input.clone()));
+        self.model.hears(&self.supervisor, self.now, &input);
         let mut effects = Effects::new();
         self.supervisor.step(now, input, &mut effects);
+        if let Some((fault, input)) = heard {
+            for imagined in fault.imagines(&input, self.had_run(&input), &effects) {
+                self.supervisor.step(now, imagined, &mut effects);
+            }
+        }
         self.perform(effects)?;
         self.observe()
+    }
+
+    /// Whether an instance has had another process before this one.
+    fn had_run(&self, input: &Input) -> bool {
+        let Input::Spawned { token, .. } = input else { return false };
+        let Some(own) = self.processes.get(&token.0) else { return false };
+        self.processes.iter().any(|(other, process)| *other != token.0 && process.instance == own.instance)
     }
 
     fn observe(&mut self) -> Result<(), String> {
@@ -398,6 +430,7 @@ impl World {
         }
         for effect in effects {
             self.trace.push_back(format!("    {effect:?}").chars().take(160).collect());
+            self.model.sees(&self.supervisor, self.now, &effect)?;
             match effect {
                 Effect::Spawn { token, instance } => self.spawn(token, instance)?,
                 Effect::Signal { token, signal, .. } => self.signal(token, signal),
@@ -407,7 +440,7 @@ impl World {
                     self.processes.retain(|_, process| process.leader_alive || process.instance != instance);
                 }
                 Effect::Reply { ticket, outcomes, .. } => {
-                    if !self.tickets.remove(&ticket.0) {
+                    if !self.tickets.remove(&ticket.0) && ticket.0 != u64::MAX {
                         return Err(format!("request {} was answered twice", ticket.0));
                     }
                     // With several, the first may be up again before the last is down.
@@ -485,15 +518,31 @@ impl World {
         }
     }
 
+    /// As the daemon writes and reads it; and what a faulty supervisor makes of that.
+    fn through_the_disk(&self, state: &State) -> Result<(State, State), String> {
+        let bytes = rmp_serde::to_vec_named(state).map_err(|error| error.to_string())?;
+        let read: State = rmp_serde::from_slice(&bytes).map_err(|error| error.to_string())?;
+        let Some(fault) = self.fault else { return Ok((read.clone(), read)) };
+        let mut table = serde_json::to_value(&read).map_err(|error| error.to_string())?;
+        fault.spoil_table(&mut table);
+        let spoiled: State = serde_json::from_value(table).map_err(|error| error.to_string())?;
+        Ok(if fault.is_on_the_disk() { (spoiled.clone(), spoiled) } else { (read, spoiled) })
+    }
+
     /// The daemon is killed; the next one restores and adopts. Requests under way get no answer.
     fn daemon_dies(&mut self) -> Result<(), String> {
         self.trace.push_back("daemon dies".to_owned());
         let state = self.supervisor.snapshot();
         let told: Vec<Input> = self.pending.drain(..).collect();
         self.tickets.clear();
+        let (read, spoiled) = self.through_the_disk(&state)?;
+        if read != state {
+            return Err("the table that was written is not what was read".to_owned());
+        }
         let mut effects = Effects::new();
-        self.supervisor = Supervisor::restore(state.clone(), self.now, true, &mut effects);
-        if self.supervisor.snapshot() != state && effects.is_empty() {
+        self.supervisor = Supervisor::restore(spoiled.clone(), self.now, true, &mut effects);
+        let expected = if self.fault == Some(Fault::RestoresOtherwise) { &state } else { &spoiled };
+        if self.supervisor.snapshot() != *expected && effects.is_empty() {
             return Err("restoring changed the state".to_owned());
         }
         let live: Vec<(Token, InstanceId)> =

@@ -8,7 +8,7 @@ use velos_core::protocol::Refusal;
 use velos_core::signal::Signal;
 
 use crate::instance::{App, AppId, Instance};
-use crate::tickets::outcome;
+use crate::tickets::{STUCK_ROUNDS, outcome};
 use crate::{Command, Effect, Effects, Now, Running, Scope, Supervisor, Ticket};
 
 impl Supervisor {
@@ -346,8 +346,11 @@ impl Supervisor {
     }
 
     pub(crate) fn finish_shutdown(&mut self, out: &mut Effects) {
-        let rests = |instance: &Instance| {
-            matches!(instance.phase, Phase::Stopped | Phase::Errored) && !instance.leftovers
+        // One that the kernel does not let go of keeps nobody; the next daemon goes on with it.
+        let rests = |instance: &Instance| match instance.phase {
+            Phase::Stopped | Phase::Errored => !instance.leftovers,
+            Phase::Stopping => instance.kill_rounds >= STUCK_ROUNDS,
+            _ => false,
         };
         if self.shutting_down && self.instances.values().all(rests) {
             self.shutting_down = false;

@@ -25,7 +25,7 @@ pub use input::{Command, Input, Now, Running, Ticket};
 pub use instance::{App, AppId, Instance};
 pub use journal::Journal;
 pub use runs::Runs;
-pub use state::State;
+pub use state::{State, Survivor};
 
 use std::collections::BTreeMap;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use velos_core::app::AppSpec;
 use velos_core::event::Cause;
 use velos_core::instance::{Goal, InstanceId, Phase, ProcessIdentity, Token};
 
@@ -22,7 +23,48 @@ pub struct State {
 
 const VERSION: u32 = 1;
 
+/// A living process whose table is lost, as it shows itself.
+#[derive(Clone, Debug)]
+pub struct Survivor {
+    /// What it seems to be an instance of.
+    pub app: AppSpec,
+    /// Its instance.
+    pub id: InstanceId,
+    /// Number within the app.
+    pub slot: u32,
+    /// Its run.
+    pub token: Token,
+    /// The process.
+    pub identity: ProcessIdentity,
+}
+
 impl State {
+    /// A table of nothing but these, all online. Those of one name are one app, as the first of them shows it.
+    pub fn of_survivors(survivors: Vec<Survivor>, now: Now) -> Self {
+        let mut state = Self {
+            version: VERSION,
+            apps: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            sequence: 0,
+            next_token: 1,
+            next_app: 0,
+        };
+        for Survivor { app, id, slot, token, identity } in survivors {
+            let known = state.apps.iter().find(|(_, known)| known.spec.name == app.name).map(|(id, _)| *id);
+            let app_id = known.unwrap_or_else(|| {
+                state.next_app += 1;
+                AppId(state.next_app)
+            });
+            let entry = state.apps.entry(app_id).or_insert(App { spec: AppSpec { instances: 0, ..app } });
+            entry.spec.instances += 1;
+            let mut instance = Instance::new(id, app_id, slot, now.wall_ms);
+            instance.goal = Goal::Up;
+            state.instances.insert(id, instance);
+            state.patch_running(id, token, identity, now);
+        }
+        state
+    }
+
     /// Whether some instance is known to be this attempt, with its process.
     pub fn has_run(&self, token: Token) -> bool {
         self.instances.values().any(|one| one.token == Some(token) && one.identity.is_some())

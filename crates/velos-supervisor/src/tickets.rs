@@ -8,6 +8,9 @@ use velos_core::protocol::{Outcome, Refusal};
 
 use crate::{Effect, Effects, Instance, Supervisor, Ticket};
 
+/// After so many rounds of SIGKILL, a second apart, whoever waits is told that it does not end.
+pub(crate) const STUCK_ROUNDS: u32 = 3;
+
 #[derive(Clone, Debug)]
 struct Open {
     verb: Verb,
@@ -93,6 +96,15 @@ impl Supervisor {
 /// Whether a request has its answer for this instance.
 fn verdict(verb: Verb, instance: &Instance) -> Option<Result<(), String>> {
     match (verb, instance.phase) {
+        // The attempts go on; when it ends after all, what was asked for is done.
+        (Verb::Stop | Verb::Delete | Verb::Start | Verb::Restart, Phase::Stopping)
+            if instance.kill_rounds >= STUCK_ROUNDS =>
+        {
+            Some(Err(format!(
+                "it does not end: SIGKILL was sent {} times, and the kernel does not let go of it; that goes on",
+                instance.kill_rounds
+            )))
+        }
         (Verb::Start | Verb::Restart, Phase::Online) => Some(Ok(())),
         (Verb::Start | Verb::Restart, Phase::Stopped | Phase::Errored | Phase::Backoff) => {
             Some(Err(why_not(instance)))

@@ -71,7 +71,7 @@ fn declaration(proc: &Path, pid: i32, name: Option<&str>) -> Result<AppSpec, Err
     let env = words("environ")?.into_iter().filter_map(|entry| {
         let text = entry.to_text();
         let (key, value) = text.split_once('=')?;
-        let is_own = super::declare::NOT_INHERITED.contains(&key) || key == "VELOS_HOME";
+        let is_own = velos_core::app::OWN_VARIABLES.contains(&key) || key == "VELOS_HOME";
         (!is_own && !key.is_empty()).then(|| (RawString::from(key), RawString::from(value)))
     });
     Ok(AppSpec {

@@ -15,18 +15,6 @@ use crate::target::{self, Wishes};
 /// As many as one app may have.
 const INSTANCES_MAX: u32 = 4096;
 
-/// Variables of an app inside which we may have been called: not this app's.
-pub(crate) const NOT_INHERITED: [&str; 8] = [
-    "VELOS_RUN",
-    "VELOS_ID",
-    "VELOS_INSTANCE_ID",
-    "VELOS_NAME",
-    "NODE_APP_INSTANCE",
-    "NODE_CHANNEL_FD",
-    "NODE_CHANNEL_SERIALIZATION_MODE",
-    "NODE_UNIQUE_ID",
-];
-
 /// What all targets of one command have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {

@@ -11,7 +11,7 @@ use velos_core::error::{ErrorCode, ErrorReply};
 use velos_core::protocol::{ListReply, Refusal, Targets, method};
 use velos_core::raw_string::RawString;
 
-use super::{declare::NOT_INHERITED, settings};
+use super::settings;
 use crate::args::AppFlags;
 use crate::target::{self, Wishes};
 
@@ -195,7 +195,7 @@ pub(crate) fn last_change_ms(file: &Path) -> Option<i64> {
 /// What an app may inherit of this process's environment.
 pub(crate) fn callers_environment() -> BTreeMap<RawString, RawString> {
     std::env::vars_os()
-        .filter(|(key, _)| !NOT_INHERITED.iter().any(|own| key == own))
+        .filter(|(key, _)| !velos_core::app::OWN_VARIABLES.iter().any(|own| key == own))
         .map(|(key, value)| (RawString::from(key), RawString::from(value)))
         .collect()
 }

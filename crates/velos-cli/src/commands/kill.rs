@@ -4,7 +4,7 @@ use std::fs::File;
 use std::time::Duration;
 
 use velos_client::{Client, Home};
-use velos_core::protocol::{Outcomes, Targets, method};
+use velos_core::protocol::{Outcome, Outcomes, Targets, method};
 
 /// How long the guardian may take to leave after its daemon: half a second in all.
 const PAUSES_MS: [u64; 10] = [0, 1, 1, 2, 4, 8, 16, 64, 128, 256];
@@ -17,20 +17,25 @@ pub(crate) fn run(context: &super::Context) -> super::Result {
             let outcomes: Outcomes = client.call(method::SHUTDOWN, &Targets::default())?;
             client.wait_for_end();
             wait_for_guardian(&home);
-            Some(outcomes.instances.iter().filter(|outcome| !outcome.unchanged).count())
+            Some(outcomes.instances)
         }
     };
+    let ended = stopped.is_some();
+    let (stopped, stuck): (Vec<Outcome>, Vec<Outcome>) =
+        stopped.unwrap_or_default().into_iter().filter(|one| !one.unchanged).partition(|one| one.ok);
+    let stuck = Outcomes { instances: stuck, refused: Vec::new() };
     if context.machine {
-        let document =
-            serde_json::json!({ "daemon_ran": stopped.is_some(), "stopped": stopped.unwrap_or(0) });
-        crate::output::print_json(&document)?;
-        return Ok(0);
+        let (stopped, left) = (stopped.len(), stuck.instances.len());
+        crate::output::print_json(
+            &serde_json::json!({ "daemon_ran": ended, "stopped": stopped, "left": left }),
+        )?;
+        return Ok(super::select::exit_code(&stuck));
     }
-    context.say(&match stopped {
-        None => "[OK] No daemon runs\n".to_owned(),
-        Some(count) => format!("[OK] Daemon ended, {count} processes stopped\n"),
+    context.say(&match ended {
+        false => "[OK] No daemon runs\n".to_owned(),
+        true => format!("[OK] Daemon ended, {} processes stopped\n", stopped.len()),
     })?;
-    Ok(0)
+    super::select::tell(context, &stuck, super::select::now_us(), |_| String::new())
 }
 
 /// It holds the lock until it is gone, a moment after the daemon: who looks for processes then shall find none.

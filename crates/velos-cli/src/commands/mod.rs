@@ -43,6 +43,7 @@ pub(crate) mod scale;
 pub(crate) mod select;
 pub(crate) mod send;
 mod settings;
+mod settle;
 pub(crate) mod signal;
 pub(crate) mod start;
 pub(crate) mod start_file;

@@ -1,7 +1,7 @@
 //! `velos stop`, `restart`, `reload`, `reset`, `delete`: one request on selected instances.
 
 use std::io::Write;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use velos_core::error::ErrorCode;
 use velos_core::instance::Phase;
@@ -11,6 +11,9 @@ use crate::args::{Restart, Targets};
 
 /// Last words of an app that did not start.
 const WORDS_MAX: usize = 10;
+/// How often, and how far apart, we look for them.
+const WORDS_LOOKS: u32 = 10;
+const WORDS_PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
@@ -31,7 +34,8 @@ pub(crate) fn again(context: &super::Context, verb: Verb, restart: &Restart) -> 
             variables: &variables,
             flags: Some(&restart.flags),
         };
-        return super::start_file::converge(context, &restart.targets, &wanted, verb == Verb::Reload);
+        let settle = super::settle::time(context, restart.settle.as_deref())?;
+        return super::start_file::converge(context, &restart.targets, &wanted, verb == Verb::Reload, settle);
     }
     if !restart.only.is_empty() {
         return Err(super::usage("--only chooses apps of a configuration file, and none is given"));
@@ -40,7 +44,8 @@ pub(crate) fn again(context: &super::Context, verb: Verb, restart: &Restart) -> 
         let mut client = context.daemon()?;
         change(&mut client, restart)?;
     }
-    run(context, verb, &Targets { targets: restart.targets.clone() })
+    let settle = super::settle::time(context, restart.settle.as_deref())?;
+    run_settled(context, verb, &Targets { targets: restart.targets.clone() }, settle)
 }
 
 /// Put flags and variables into the declarations; what runs goes on until it is started anew.
@@ -98,6 +103,10 @@ fn renew_environment(spec: &mut velos_core::app::AppSpec) {
 }
 
 pub(crate) fn run(context: &super::Context, verb: Verb, targets: &Targets) -> super::Result {
+    run_settled(context, verb, targets, Duration::ZERO)
+}
+
+fn run_settled(context: &super::Context, verb: Verb, targets: &Targets, settle: Duration) -> super::Result {
     let method = match verb {
         Verb::Stop => method::STOP,
         Verb::Restart => method::RESTART,
@@ -112,7 +121,7 @@ pub(crate) fn run(context: &super::Context, verb: Verb, targets: &Targets) -> su
         unwatch(&mut client, &targets)?;
     }
     let outcomes: Outcomes = client.call(method, &Params { targets })?;
-    tell(context, &outcomes, begin, |outcome| match verb {
+    super::settle::tell(context, outcomes, begin, settle, |outcome| match verb {
         Verb::Stop if outcome.unchanged => "was stopped already".to_owned(),
         Verb::Stop => "stopped".to_owned(),
         Verb::Delete => "deleted".to_owned(),
@@ -191,13 +200,10 @@ fn render(
         }
         let reason = outcome.reason.as_deref().unwrap_or("no reason is known");
         bad.push_str(&format!("error: process \"{name}\" is {}: {reason}\n", outcome.phase.status()));
-        let words = words(outcome);
-        if !words.is_empty() {
-            bad.push_str("last lines of its error log:\n");
-            bad.extend(words.iter().map(|line| format!("  {line}\n")));
+        if outcome.phase == Phase::Stopping {
+            bad.extend(outcome.pid.and_then(where_it_hangs));
         }
-        let typed = super::typed_name(&outcome.name, outcome.slot, outcome.id);
-        bad.push_str(&format!("hint: see `velos why {typed}` and `velos logs {typed}`\n"));
+        bad.push_str(&words_and_hint(outcome, &words(outcome)));
     }
     for refusal in &outcomes.refused {
         bad.push_str(&format!("error: {}\n", refusal.error.message));
@@ -208,14 +214,43 @@ fn render(
     (good, bad)
 }
 
+/// What the kernel says of a process that does not end.
+fn where_it_hangs(pid: i32) -> Option<String> {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok();
+    let state = read("stat")?.rsplit_once(')')?.1.trim_start().chars().next()?;
+    let at = read("wchan").filter(|name| !name.is_empty() && name != "0");
+    let at = at.map(|name| format!(", in {}", name.trim())).unwrap_or_default();
+    Some(format!("process {pid} is in state {state}{at}\n"))
+}
+
+/// What follows the line that says how one failed.
+pub(crate) fn words_and_hint(outcome: &Outcome, words: &[String]) -> String {
+    let mut text = String::new();
+    if !words.is_empty() {
+        text.push_str("last lines of its error log:\n");
+        text.extend(words.iter().map(|line| format!("  {line}\n")));
+    }
+    let typed = super::typed_name(&outcome.name, outcome.slot, outcome.id);
+    text.push_str(&format!("hint: see `velos why {typed}` and `velos logs {typed}`\n"));
+    text
+}
+
 /// What it wrote to its error log since we asked.
-fn last_words(outcome: &Outcome, begin_us: u64) -> Vec<String> {
+pub(crate) fn last_words(outcome: &Outcome, begin_us: u64) -> Vec<String> {
     // A program that never ran has said nothing; what stands in the log is older.
     let (Some(log), Some(_)) = (&outcome.err_log, outcome.exit) else { return Vec::new() };
-    let lines = velos_log_engine::tail(log.as_path(), velos_log_engine::Stream::Err, WORDS_MAX);
-    let since =
-        lines.unwrap_or_default().into_iter().filter(|line| line.time_us.is_none_or(|time| time >= begin_us));
-    since.map(|line| velos_log_engine::neutralise(&line.bytes, false)).collect()
+    for _ in 0..WORDS_LOOKS {
+        let lines = velos_log_engine::tail(log.as_path(), velos_log_engine::Stream::Err, WORDS_MAX);
+        let lines = lines.unwrap_or_default().into_iter();
+        let since = lines.filter(|line| line.time_us.is_none_or(|time| time >= begin_us));
+        let words: Vec<String> = since.map(|line| velos_log_engine::neutralise(&line.bytes, false)).collect();
+        if !words.is_empty() {
+            return words;
+        }
+        // An end is told before the last words are on disk.
+        std::thread::sleep(WORDS_PAUSE);
+    }
+    Vec::new()
 }
 
 #[cfg(test)]

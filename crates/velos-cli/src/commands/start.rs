@@ -34,6 +34,7 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
         return Err(super::usage("--name names one app, but several targets are given")
             .hint("start them one by one, each with its --name"));
     }
+    let settle = super::settle::time(context, start.settle())?;
     let shared = declare::Shared::new(start)?;
     let mut client = context.daemon()?;
     // Who names a file and no name that may be taken needs not know what there is.
@@ -60,6 +61,7 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
                     update_env: false,
                     env: start.env.clone(),
                     only: Vec::new(),
+                    settle: None,
                     flags: start.flags.clone(),
                 };
                 select::change(&mut client, &restart)?;
@@ -90,14 +92,14 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
         Some(pid) => format!("started (PID: {pid})"),
         None => "added; it is not started now".to_owned(),
     };
-    let code = select::tell(context, &outcomes, begin, done)?;
+    let started: Vec<String> = outcomes.instances.iter().map(|outcome| outcome.id.0.to_string()).collect();
+    let code = super::settle::tell(context, outcomes, begin, settle, done)?;
     if code != 0 && !context.machine {
         // A closed stderr changes nothing about the exit code.
         let _ = std::io::stderr().write_all(doubts.as_bytes());
     }
     if code == 0 && start.attach && !context.machine {
-        let targets = outcomes.instances.iter().map(|outcome| outcome.id.0.to_string()).collect();
-        let logs = Logs { targets, follow: true, since: Some(moment(begin)), ..Logs::default() };
+        let logs = Logs { targets: started, follow: true, since: Some(moment(begin)), ..Logs::default() };
         return super::logs::run(context, &logs);
     }
     Ok(code)

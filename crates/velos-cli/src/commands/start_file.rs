@@ -35,7 +35,8 @@ pub(crate) fn run(context: &super::Context, start: &Start, files: &[String]) -> 
     }
     let (profile, variables) = profile_and_variables(&start.env)?;
     let wanted = Wanted { profile, only: &start.only, variables: &variables, flags: Some(&start.flags) };
-    converge(context, files, &wanted, false)
+    let settle = super::settle::time(context, start.settle())?;
+    converge(context, files, &wanted, false, settle)
 }
 
 /// Name and value.
@@ -65,6 +66,7 @@ pub(crate) fn converge(
     files: &[String],
     wanted: &Wanted<'_>,
     is_reload: bool,
+    settle: std::time::Duration,
 ) -> super::Result {
     let mut all = Outcomes::default();
     let mut doubts = Vec::new();
@@ -112,7 +114,7 @@ pub(crate) fn converge(
     }
     all.instances.sort_by_key(|outcome| outcome.id);
     let done = |outcome: &Outcome| format!("started (PID: {})", outcome.pid.unwrap_or_default());
-    let code = select::tell(context, &all, begin, done)?;
+    let code = super::settle::tell(context, all, begin, settle, done)?;
     if code != 0 && !context.machine {
         doubts.iter().for_each(|doubt| super::note(&format!("note: {doubt}\n")));
     }

@@ -162,6 +162,47 @@ fn a_torn_table_is_replaced_by_the_older_one() {
 }
 
 #[test]
+fn without_a_readable_table_what_runs_tells_what_there_is() {
+    let env = env();
+    env.start("api", &["-i", "2"], &["lines", "0", "--rate", "500", "--size", "60"]);
+    env.start("web", &["-e", "GREETING=hello"], &["print-env", "GREETING", "--stay"]);
+    env.wait_saved();
+    let before: Vec<_> = env.list().into_iter().map(|one| (one.id, one.name, one.slot, one.pid)).collect();
+    env.kill_daemon_and_guardian();
+    for name in ["state.mp", "state.mp.1"] {
+        // A new file: both names may stand for the same one.
+        let path = env.home().join(name);
+        let _ = std::fs::remove_file(&path);
+        std::fs::write(path, "no table").unwrap();
+    }
+    env.run(&["list"]).ok();
+    let after: Vec<_> = env.list().into_iter().map(|one| (one.id, one.name, one.slot, one.pid)).collect();
+    assert_eq!(after, before, "adopted by what the processes show");
+    assert!(env.list().iter().all(|one| one.phase == Phase::Online));
+    assert_eq!(std::fs::read(env.home().join("state.mp.bad")).unwrap(), b"no table");
+    assert!(env.daemon_log().contains("3 running processes are taken for what there was"));
+    // They are apps again: stopped, started, and not a line is lost.
+    let pid = env.pid("web");
+    env.run(&["restart", "web"]).ok();
+    assert_ne!(env.pid("web"), pid);
+    wait_until("it is what it was", SOON, || {
+        std::fs::read_to_string(env.out_log("web"))
+            .is_ok_and(|log| log.matches("GREETING=hello").count() == 2)
+    });
+    env.run(&["stop", "api"]).ok();
+    for slot in 0..2 {
+        let log = env.home().join(format!("logs/api-out-{slot}.log"));
+        let whole = || velos_testkit::numbered::whole_log(&log);
+        wait_until("the last line", SOON, || String::from_utf8_lossy(&whole()).contains("\nend "));
+        assert!(velos_testkit::numbered::check(&whole(), 60).unwrap() > 10);
+    }
+    // And the next table is a good one.
+    env.wait_saved();
+    env.kill_daemon();
+    assert_eq!(env.list().len(), 3);
+}
+
+#[test]
 fn a_critical_app_ends_a_daemon_in_the_foreground_with_its_code() {
     let env = env();
     let mut daemon = env

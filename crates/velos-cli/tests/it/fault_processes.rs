@@ -1,5 +1,6 @@
 //! Apps that misbehave as processes: daemons, deaf ones, stopped ones, orphans, an init that does not reap.
 
+use std::io::Write;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -146,6 +147,38 @@ fn homes_on_one_machine_do_not_touch_each_other() {
     one.run(&["kill"]).ok();
     assert_eq!(processes::of_app(other.home(), "api"), before);
     assert_eq!(other.instance("api").restarts, 0);
+}
+
+/// A daemon that was started by a command inside an app is no part of that app, also when it is the app's own.
+#[test]
+fn a_daemon_started_by_an_app_is_not_a_part_of_it() {
+    let env = env();
+    let other = env.work().join("other");
+    let script = format!(
+        "echo up; read x; \"$1\" ping; VELOS_HOME={} \"$1\" ping; echo pinged; exec sleep 1000",
+        other.display()
+    );
+    env.run(&["start", &script, "--name", "deploy", "--", env!("CARGO_BIN_EXE_velos")]).ok();
+    env.wait_log("deploy", "up\n");
+    let pid = env.pid("deploy");
+    let input = std::fs::OpenOptions::new().write(true).open(format!("/proc/{pid}/fd/0")).unwrap();
+    env.wait_saved();
+    env.kill_daemon_and_guardian();
+    (&input).write_all(b"go\n").unwrap();
+    env.wait_log("deploy", "pinged\n");
+    let daemons = |home: &std::path::Path| {
+        let hello = velos_testkit::wire::Wire::greeted(home).hello;
+        [hello.pid, hello.guardian_pid]
+    };
+    let before = (daemons(env.home()), daemons(&other));
+    env.run(&["stop", "deploy"]).ok();
+    assert!(!processes::is_alive(pid));
+    assert_eq!((daemons(env.home()), daemons(&other)), before);
+    for pid in before.1.into_iter().chain(before.0) {
+        assert!(processes::is_alive(pid));
+        assert!(!processes::has_variable(pid, b"VELOS_NAME=deploy"));
+    }
+    processes::end_all_of(&other);
 }
 
 #[test]

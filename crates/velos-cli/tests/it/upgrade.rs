@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use nix::sys::signal::Signal;
 use velos_core::event::{DaemonStart, What};
-use velos_core::instance::Phase;
+use velos_core::instance::{Exit, Phase};
 use velos_core::protocol::{EventsParams, EventsReply, method};
 use velos_testkit::numbered::{check, whole_log};
 use velos_testkit::{SOON, TestEnv, processes, wait_until};
@@ -129,6 +130,114 @@ fn to_one_that_never_says_anything() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("did not take the table within five seconds"));
     assert_eq!(output.status.code(), Some(1));
     wait_until("the candidate is gone", SOON, || !candidate_runs());
+}
+
+fn executable_of(pid: i32) -> std::path::PathBuf {
+    std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default()
+}
+
+/// A copy of the binary under another name.
+fn copy(env: &TestEnv, name: &str) -> std::path::PathBuf {
+    let path = env.work().join(name);
+    std::fs::copy(env!("CARGO_BIN_EXE_velos"), &path).unwrap();
+    path
+}
+
+#[test]
+fn the_guardian_follows_and_still_loses_nothing() {
+    let env = env();
+    for number in 0..4 {
+        let code = (40 + number).to_string();
+        let words = ["lines", "0", "--err", "--rate", "2000", "--size", "60", "--code", &code];
+        env.start(&format!("app{number}"), &["--no-autorestart"], &words);
+    }
+    let guardian = env.hello().guardian_pid;
+    let picture = |env: &TestEnv| -> Vec<_> {
+        env.list().into_iter().map(|one| (one.id, one.pid, one.restarts, one.phase)).collect()
+    };
+    let before = picture(&env);
+    // An orphan whose end only the guardian's first image has seen.
+    let daemon = env.kill_daemon();
+    assert_eq!(daemon.guardian_pid, guardian);
+    let next = copy(&env, "velos-next");
+    env.run(&["upgrade", next.to_str().unwrap()]).ok();
+    assert_ne!(executable_of(guardian), next, "not before the daemon has lived with it for a while");
+    wait_until("the guardian executes the new binary", SOON, || executable_of(guardian) == next);
+    wait_until("and says so", SOON, || env.daemon_log().contains("guardian: runs "));
+    assert_eq!(env.hello().guardian_pid, guardian);
+    assert_eq!(picture(&env), before);
+
+    // Now the daemon dies, and while there is none, so does an app.
+    let hello = env.hello();
+    processes::signal(guardian, Signal::SIGSTOP);
+    wait_until("the guardian is stopped", SOON, || processes::state(guardian) == Some('T'));
+    processes::signal(hello.pid, Signal::SIGKILL);
+    let app = env_pid(&before, 0);
+    processes::signal(app, Signal::SIGTERM);
+    wait_until("both ended", SOON, || !processes::is_alive(hello.pid) && !processes::is_alive(app));
+    processes::signal(guardian, Signal::SIGCONT);
+    let now = env.wait_for_daemon_other_than(hello.pid);
+    assert_eq!((now.guardian_pid, now.executable.as_path()), (guardian, next.as_path()));
+    let ended = env.wait_instance("app0", "is stopped", |one| one.phase == Phase::Stopped);
+    assert_eq!(ended.exit, Some(Exit::Code(40)), "the guardian collected it");
+    assert_eq!(picture(&env)[1..], before[1..], "the same processes");
+    assert_eq!(processes::parent(env_pid(&before, 1)), Some(guardian));
+
+    // And once more, to a third binary, and to the end.
+    let third = copy(&env, "velos-third");
+    env.run(&["upgrade", third.to_str().unwrap()]).ok();
+    wait_until("the guardian follows again", SOON, || executable_of(guardian) == third);
+    env.kill_daemon();
+    env.run(&["stop", "all"]).ok();
+    for number in 0..4 {
+        let name = format!("app{number}");
+        assert_eq!(env.instance(&name).exit, Some(Exit::Code(40 + number)), "{name}");
+        for log in [env.out_log(&name), env.err_log(&name)] {
+            wait_until("the last line", SOON, || {
+                String::from_utf8_lossy(&whole_log(&log)).contains("\nend ")
+            });
+            assert!(check(&whole_log(&log), 60).unwrap() > 100);
+        }
+    }
+    env.run(&["kill"]).ok();
+    wait_until("the guardian ends with its daemon", SOON, || !processes::is_alive(guardian));
+}
+
+fn env_pid(picture: &[(velos_core::instance::InstanceId, Option<i32>, u64, Phase)], index: usize) -> i32 {
+    picture[index].1.unwrap()
+}
+
+#[test]
+fn the_guardian_stays_what_it_is_where_it_cannot_follow() {
+    let env = env();
+    env.start("api", &[], &["sleep"]);
+    let (guardian, pid) = (env.hello().guardian_pid, env.pid("api"));
+    let old = executable_of(guardian);
+    let says = |text: &str| wait_until(text, SOON, || env.daemon_log().contains(text));
+    // A file that was replaced is not what the daemon has proved.
+    let next = copy(&env, "velos-next");
+    env.run(&["upgrade", next.to_str().unwrap()]).ok();
+    std::fs::remove_file(&next).unwrap();
+    std::fs::copy("/bin/sh", &next).unwrap();
+    says("it is not what the daemon executes any more; it goes on with the binary it has");
+    // One that may not be executed any more.
+    let third = copy(&env, "velos-third");
+    env.run(&["upgrade", third.to_str().unwrap()]).ok();
+    std::fs::set_permissions(&third, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    says("velos-third: Permission denied");
+    says("its trial ended with exit code 71; it goes on");
+    // A daemon that dies with its new binary within the probation is followed by one of the old.
+    let fourth = copy(&env, "velos-fourth");
+    env.run(&["upgrade", fourth.to_str().unwrap()]).ok();
+    let daemon = env.kill_daemon();
+    assert_eq!((daemon.guardian_pid, daemon.executable.as_path()), (guardian, old.as_path()));
+    assert_eq!(executable_of(guardian), old);
+    assert_eq!(env.pid("api"), pid);
+    // It still does what it is for, and can still follow.
+    env.run(&["upgrade", copy(&env, "velos-fifth").to_str().unwrap()]).ok();
+    wait_until("it follows", SOON, || executable_of(guardian).ends_with("velos-fifth"));
+    env.kill_daemon();
+    assert_eq!(env.pid("api"), pid);
 }
 
 #[test]
