@@ -13,6 +13,8 @@ use crate::{Client, Home};
 
 /// How long a daemon may take to say hello.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What an app carries inside which we may have been called: a daemon belongs to no run, and must not end with one.
+const OF_A_RUN: [&str; 4] = ["VELOS_RUN", "VELOS_ID", "VELOS_INSTANCE_ID", "VELOS_NAME"];
 /// How often a daemon that is just leaving may make us begin again, and how long we wait then the first time. It
 /// doubles, so that all in all it has half a second to be gone.
 const ATTEMPTS: u32 = 9;
@@ -61,6 +63,9 @@ fn launch(home: &Home, mut command: Command) -> Result<(), ErrorReply> {
     };
     let (mut ours, theirs) = std::io::pipe().map_err(failed)?;
     fcntl(&theirs, FcntlArg::F_SETFD(FdFlag::empty())).map_err(|errno| failed(errno.into()))?;
+    for variable in OF_A_RUN {
+        command.env_remove(variable);
+    }
     let child = command
         .env("VELOS_HOME", home.path())
         .env("VELOS_READY_FD", theirs.as_raw_fd().to_string())

@@ -55,6 +55,7 @@ impl Control {
         self.pack_next();
         self.watch_dogs();
         self.tick_live();
+        self.make_spares_if_due();
     }
 
     fn watch_memory(&mut self) {
