@@ -189,7 +189,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("force", &[], Shape::Ignored("an app is known by its name"), "", ""),
     key("execute_command", &[], NOT_NEEDED, "", ""),
     key("kill_retry_time", &[], Shape::Ignored("the end of a process is an event, nothing is polled"), "", ""),
-    key("watch_options", &[], Shape::Ignored("it must be a table; usePolling, interval and followSymlinks are read"), "", ""),
+    key("watch_options", &[], Shape::Ignored("of its table only usePolling, interval and followSymlinks are read"), "", ""),
     key("source_map_support", &[], Shape::Ignored("use node_args = \"--enable-source-maps\""), "", ""),
     key("disable_source_map_support", &[], NOT_NEEDED, "", ""),
     key("name_prefix", &[], NOT_NEEDED, "", ""),

@@ -28,8 +28,8 @@ mod tests {
 
     #[test]
     fn names() {
-        let name = folder_of(Path::new("/root/.velos"));
-        assert_ne!(name, folder_of(Path::new("/root/.velos2")));
+        let name = folder_of(Path::new("/srv/.velos"));
+        assert_ne!(name, folder_of(Path::new("/srv/.velos2")));
         assert!(is_folder(&name) && is_folder(&folder_of(Path::new(""))));
         for other in ["velos-daemon", "velos-api.service", "velos-0123", ""] {
             assert!(!is_folder(other), "{other}");

@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn what_a_velos_made_is_not_where_we_are() {
-        let home = folder_of(Path::new("/root/.velos"));
+        let home = folder_of(Path::new("/srv/.velos"));
         for (here, expected) in [
             ("/cg/a.service".to_owned(), "/cg/a.service"),
             ("/cg/a.service/velos-daemon".to_owned(), "/cg/a.service"),

@@ -5,6 +5,7 @@ const linux = std.os.linux;
 const procfs = @import("../procfs.zig");
 const sys = @import("../sys.zig");
 
+const folder: linux.O = .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true };
 /// More processes of one cgroup are not told apart.
 const members_max = 4096;
 
@@ -28,12 +29,11 @@ pub const Cgroups = struct {
         if (self.base < 0) return sys.negative(.NOENT);
         var path: [64]u8 = undefined;
         const name = path_of(&path, token, "");
+        const ready = self.open_at(name, folder);
+        if (!sys.is(ready, .NOENT)) return ready;
         const made = linux.mkdirat(self.base, name, 0o755);
-        switch (linux.errno(made)) {
-            .SUCCESS, .EXIST => {},
-            else => |errno| return sys.negative(errno),
-        }
-        return self.open_at(name, .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true });
+        if (linux.errno(made) != .SUCCESS) return sys.negative(linux.errno(made));
+        return self.open_at(name, folder);
     }
 
     /// Put a process there that was started elsewhere.
@@ -46,7 +46,7 @@ pub const Cgroups = struct {
     pub fn exists(self: Cgroups, token: u64) bool {
         if (self.base < 0) return false;
         var path: [64]u8 = undefined;
-        const fd = self.open_at(path_of(&path, token, ""), .{ .PATH = true, .DIRECTORY = true, .CLOEXEC = true });
+        const fd = self.open_at(path_of(&path, token, ""), folder);
         if (fd < 0) return false;
         sys.close(fd);
         return true;
