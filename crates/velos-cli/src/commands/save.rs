@@ -108,34 +108,27 @@ pub(crate) fn resurrect(context: &super::Context) -> super::Result {
         } else if saved.up {
             apps.push(saved.spec);
         } else if !is_known(&name) {
-            kept.push_str(&format!("[OK] Process \"{name}\" is in the list again; it was stopped then\n"));
+            // Into the list, not started; what its declaration says of that is put right below.
+            apps.push(AppSpec { no_autostart: true, ..saved.spec.clone() });
             resting.push(saved.spec);
         }
     }
     let mut outcomes = Outcomes::default();
-    if !resting.is_empty() {
-        outcomes = list_only(&mut client, resting)?;
-    }
     if !apps.is_empty() {
-        let started: Outcomes = client.call(method::START, &Start { apps, targets: Vec::new() })?;
-        outcomes.instances.extend(started.instances);
-        outcomes.refused.extend(started.refused);
+        outcomes = client.call(method::START, &Start { apps, targets: Vec::new() })?;
+    }
+    if !resting.is_empty() {
+        let changed: Outcomes = client.call(method::UPDATE, &Update { apps: resting })?;
+        outcomes.refused.extend(changed.refused);
     }
     if !context.machine {
         context.say(&kept)?;
     }
-    let started = |outcome: &Outcome| format!("started (PID: {})", outcome.pid.unwrap_or_default());
-    select::tell(context, &outcomes, begin, started)
-}
-
-/// Back into the list, not started; what stands in their declarations about that stays as it was.
-fn list_only(client: &mut velos_client::Client, specs: Vec<AppSpec>) -> Result<Outcomes, ErrorReply> {
-    let held = |spec: &AppSpec| AppSpec { no_autostart: true, ..spec.clone() };
-    let apps = specs.iter().map(held).collect();
-    let added: Outcomes = client.call(method::START, &Start { apps, targets: Vec::new() })?;
-    let changed: Outcomes = client.call(method::UPDATE, &Update { apps: specs })?;
-    let refused = [added.refused, changed.refused].concat();
-    Ok(Outcomes { instances: Vec::new(), refused })
+    let done = |outcome: &Outcome| match outcome.pid {
+        Some(pid) => format!("started (PID: {pid})"),
+        None => "is in the list again, stopped as it was".to_owned(),
+    };
+    select::tell(context, &outcomes, begin, done)
 }
 
 /// The saved list, or the one before it when that cannot be read. `None`: nothing was ever saved.
