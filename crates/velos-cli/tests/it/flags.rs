@@ -240,6 +240,48 @@ fn the_default_of_fnm_is_followed_at_each_start() {
     });
 }
 
+/// The same with fnm itself, where it is installed: its own links, its own PATH.
+#[test]
+fn fnm_itself_is_followed() {
+    let env = env();
+    let Some(fnm) = velos_testkit::program("fnm") else {
+        return velos_testkit::skipped("no fnm in PATH (cargo install fnm)");
+    };
+    let data = env.work().join("data");
+    for version in ["v18.1.0", "v22.2.0"] {
+        let bin = format!("data/node-versions/{version}/installation/bin");
+        std::fs::create_dir_all(env.work().join(&bin)).unwrap();
+        env.file(&format!("{bin}/node"), &format!("#!/bin/sh\necho {version}\nexec sleep 1000\n"), 0o755);
+    }
+    let run = |words: &[&str]| {
+        let mut command = std::process::Command::new(&fnm);
+        command.args(words).env("FNM_DIR", &data).env("HOME", env.work()).current_dir(env.work());
+        command.env("XDG_RUNTIME_DIR", env.work()).env("PATH", "/usr/bin:/bin");
+        velos_testkit::run(command).ok().stdout
+    };
+    run(&["default", "v18.1.0"]);
+    let said = run(&["env", "--shell", "bash"]);
+    let value = |name: &str| {
+        let line = said.lines().find_map(|line| line.strip_prefix(&format!("export {name}=")));
+        line.unwrap_or_else(|| panic!("no {name} in {said}")).split('"').nth(1).unwrap().to_owned()
+    };
+    env.file("app.js", "", 0o644);
+    let mut start = env.command(&["start", "app.js"]);
+    start.env("PATH", format!("{}:/usr/bin:/bin", value("PATH"))).env("FNM_DIR", value("FNM_DIR"));
+    velos_testkit::run(start).ok();
+    env.wait_log("app", "v18.1.0\n");
+    run(&["default", "v22.2.0"]);
+    std::fs::remove_file(value("FNM_MULTISHELL_PATH")).unwrap();
+    env.run(&["restart", "app"]).ok();
+    env.wait_log("app", "v22.2.0\n");
+    run(&["alias", "v18.1.0", "lts-hydrogen"]);
+    env.file(".node-version", "lts/hydrogen\n", 0o644);
+    env.run(&["restart", "app"]).ok();
+    wait_until("the alias of the project", SOON, || {
+        std::fs::read_to_string(env.out_log("app")).unwrap().matches("v18.1.0\n").count() == 2
+    });
+}
+
 #[test]
 fn a_virtual_environment_made_later_is_found() {
     let env = env();
