@@ -86,7 +86,8 @@ fn current_version(folder: &Path, place: &Place<'_>) -> Option<PathBuf> {
     }
     if let Some((root, _)) = text.split_once("/mise/installs/node/").filter(|_| text.ends_with("/bin")) {
         let installs = Path::new(root).join("mise/installs/node");
-        let wanted = of_project(place.cwd).or_else(|| mise_choice(place));
+        // It reads the files of others only when told to, so they come last.
+        let wanted = mise_choice(place).or_else(|| of_project(place.cwd));
         return newest(&installs, &wanted.unwrap_or_default()).map(|version| version.join("bin"));
     }
     None
@@ -119,16 +120,25 @@ fn fnm_home(link: &Path, place: &Place<'_>) -> Option<PathBuf> {
     candidates.into_iter().flatten().find(|home| home.join("node-versions").is_dir())
 }
 
-/// `node = "22"` of a mise.toml, or `node 22` of a .tool-versions, of the folder or one above it.
+/// `node = "22"` of a mise.toml, or `node 22` of a .tool-versions, of the folder or one above it; else what holds everywhere.
 fn mise_choice(place: &Place<'_>) -> Option<String> {
-    place.cwd.ancestors().take(FOLDERS_UP).find_map(|folder| {
+    let named = |variable: &str| (place.variable)(variable).map(PathBuf::from);
+    let everywhere = [
+        named("MISE_GLOBAL_CONFIG_FILE"),
+        named("MISE_CONFIG_DIR").map(|folder| folder.join("config.toml")),
+        named("XDG_CONFIG_HOME").map(|folder| folder.join("mise/config.toml")),
+        named("HOME").map(|home| home.join(".config/mise/config.toml")),
+        named("HOME").map(|home| home.join(".tool-versions")),
+    ];
+    let of_folders = place.cwd.ancestors().take(FOLDERS_UP).find_map(|folder| {
         let toml =
             ["mise.toml", ".mise.toml"].into_iter().find_map(|name| line_of(&folder.join(name), "node"));
         toml.or_else(|| line_of(&folder.join(".tool-versions"), "node"))
-    })
+    });
+    of_folders.or_else(|| everywhere.into_iter().flatten().find_map(|file| line_of(&file, "node")))
 }
 
-/// The version behind a name: `node = "22"`, `node 22.1.0`.
+/// The version behind a name: `node = "22"`, `node = { version = "22" }`, `node = ["22", "20"]`, `node 22.1.0`.
 fn line_of(file: &Path, name: &str) -> Option<String> {
     const BYTES_MAX: u64 = 64 * 1024;
     if std::fs::metadata(file).ok()?.len() > BYTES_MAX {
@@ -140,7 +150,12 @@ fn line_of(file: &Path, name: &str) -> Option<String> {
         let rest = rest.strip_prefix(|c: char| c.is_whitespace() || c == '=')?;
         Some(rest.trim_start_matches(|c: char| c.is_whitespace() || c == '=').trim_matches(['"', '\'']))
     })?;
-    let word = value.split([' ', '"', '\'']).next()?;
+    let value = match value.strip_prefix('{') {
+        Some(table) => table.split_once("version")?.1.trim_start_matches([' ', '=']),
+        None => value,
+    };
+    let value = value.trim_start_matches(['[', ' ', '"', '\'']);
+    let word = value.split([' ', '"', '\'', ',']).next()?;
     is_version(word).then(|| word.to_owned())
 }
 
@@ -314,6 +329,15 @@ mod tests {
         assert_eq!(world.find("node", &search).unwrap().search, None, "18 is in PATH already");
         world.write("app/mise.toml", "[tools]\npython = \"3.12\"\nnode = \"20\"\n");
         assert_eq!(world.find("node", &search).unwrap().search, found.search, "its own file is nearer");
+        for line in ["node = { version = '18' }", "node = [ \"18\", \"20\" ]", "node=\"18\""] {
+            world.write("app/mise.toml", &format!("[tools]\n{line}\n"));
+            assert_eq!(world.find("node", &search).unwrap().search, None, "{line}");
+        }
+        std::fs::remove_file(world.0.join("app/mise.toml")).unwrap();
+        std::fs::remove_file(world.0.join("app/.tool-versions")).unwrap();
+        world.write("home/.config/mise/config.toml", "[tools]\nnode = \"18\"\n");
+        world.write("app/.nvmrc", "20");
+        assert_eq!(world.find("node", &search).unwrap().search, None, "what holds everywhere");
     }
 
     /// As fnm 1.38 lays things out: one folder for a version, links for aliases, a link for each shell.

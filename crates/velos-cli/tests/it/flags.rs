@@ -282,6 +282,52 @@ fn fnm_itself_is_followed() {
     });
 }
 
+/// And with mise: what it says itself is what runs.
+#[test]
+fn mise_itself_is_followed() {
+    let env = env();
+    let Some(mise) = velos_testkit::program("mise") else {
+        return velos_testkit::skipped("no mise in PATH (npm install @jdxcode/mise)");
+    };
+    for version in ["18.1.0", "22.2.0", "22.9.0"] {
+        let bin = format!("share/mise/installs/node/{version}/bin");
+        std::fs::create_dir_all(env.work().join(&bin)).unwrap();
+        env.file(&format!("{bin}/node"), &format!("#!/bin/sh\necho v{version}\nexec sleep 1000\n"), 0o755);
+    }
+    std::fs::create_dir(env.work().join("app")).unwrap();
+    let run = |words: &[&str]| {
+        let mut command = std::process::Command::new(&mise);
+        command.args(words).env_clear().env("HOME", env.work()).env("PATH", "/usr/bin:/bin");
+        command.env("MISE_OFFLINE", "1").env("MISE_DATA_DIR", env.work().join("share/mise"));
+        command.current_dir(env.work().join("app"));
+        velos_testkit::run(command).ok().stdout
+    };
+    let runs = |starts: usize, version: &str| {
+        let said = run(&["which", "node"]);
+        assert!(said.contains(&format!("/{version}/")), "{said}");
+        wait_until(version, SOON, || {
+            let log = std::fs::read_to_string(env.out_log("app")).unwrap_or_default();
+            log.lines().count() == starts
+                && log.lines().last().is_some_and(|last| last.starts_with(&format!("v{version}")))
+        });
+    };
+    run(&["use", "-g", "node@18"]);
+    let said = run(&["env", "-s", "bash"]);
+    let path =
+        said.lines().find_map(|line| line.strip_prefix("export PATH='")).unwrap().trim_end_matches('\'');
+    env.file("app/app.js", "", 0o644);
+    let mut start = env.command(&["start", "app.js"]);
+    start.env("PATH", path).env("HOME", env.work()).current_dir(env.work().join("app"));
+    velos_testkit::run(start).ok();
+    runs(1, "18");
+    run(&["use", "-g", "node@22.2"]);
+    env.run(&["restart", "app"]).ok();
+    runs(2, "22.2");
+    env.file("app/.tool-versions", "node 18.1.0\n", 0o644);
+    env.run(&["restart", "app"]).ok();
+    runs(3, "18.1.0");
+}
+
 #[test]
 fn a_virtual_environment_made_later_is_found() {
     let env = env();
