@@ -56,7 +56,7 @@ extern "C" {
 #define VELOS_EXIT_SIGNALED 0x1u       /* code is a signal, not an exit code */
 #define VELOS_EXIT_CORE 0x2u           /* a core was dumped */
 #define VELOS_EXIT_UNKNOWN 0x4u        /* adopted process: the status could not be had; code is 0 */
-#define VELOS_EXIT_LEFTOVERS 0x8u      /* the process group is not empty */
+#define VELOS_EXIT_LEFTOVERS 0x8u      /* something of its tree is alive */
 #define VELOS_STREAM_STDOUT 0x10u
 #define VELOS_STREAM_STDERR 0x20u
 #define VELOS_STREAM_STDIN 0x40u
@@ -138,6 +138,7 @@ typedef struct VelosRlimit {
 #define VELOS_SPAWN_HAS_UMASK 0x8u
 #define VELOS_SPAWN_HAS_NICE 0x10u
 #define VELOS_SPAWN_NO_NEW_PRIVS 0x20u
+#define VELOS_SPAWN_CGROUP 0x40u /* in a cgroup of its own, where velos_cgroups named a place for them */
 
 typedef struct VelosSpawnSpec {
     uint32_t size;  /* sizeof(VelosSpawnSpec) */
@@ -168,13 +169,19 @@ typedef struct VelosSpawned {
 /* Start a program in a session of its own. Returns 0 once execve succeeded, or -errno with out->stage set
  * (then no process is left). -ENOBUFS: processes_max reached. */
 int32_t velos_spawn(VelosReactor *reactor, uint64_t token, const VelosSpawnSpec *spec, VelosSpawned *out);
+/* Where runs get cgroups of their own, one folder each, named by its token: a folder of a cgroup v2 hierarchy, whose
+ * descriptor passes in; -1: nowhere. A folder that is there already is taken, and is removed when its run is forgotten.
+ * A run that cannot be put into its own is started without (then there is no folder). -ENOSYS: this platform has none. */
+int32_t velos_cgroups(VelosReactor *reactor, int32_t fd);
+
 /* Take over a process that was started by an earlier daemon (a child of this process or not).
  * `capture` as in VelosSpawnSpec: drained before EXITED is sent. -ESRCH: gone, or another process has the pid. */
 int32_t velos_adopt(VelosReactor *reactor, uint64_t token, int32_t pid, uint64_t start_ticks, uint64_t capture);
 
 #define VELOS_SCOPE_PROCESS 0u
 #define VELOS_SCOPE_GROUP 1u
-#define VELOS_SCOPE_TREE 2u /* descendants, group, session, and strays that carry VELOS_RUN=<token> in their environment */
+#define VELOS_SCOPE_TREE 2u /* descendants, group, session, strays that carry VELOS_RUN=<token> in their environment, and all in
+                             * the cgroup of the run */
 
 /* Signal a process, also after its EXITED as long as velos_process_forget was not called (scope GROUP or TREE: what
  * it left behind). TREE sends SIGCONT after SIGTERM so that a stopped process can act on it. Returns how many

@@ -60,6 +60,7 @@ pub const spawn_flag = struct {
     pub const has_umask: u32 = header.VELOS_SPAWN_HAS_UMASK;
     pub const has_nice: u32 = header.VELOS_SPAWN_HAS_NICE;
     pub const no_new_privs: u32 = header.VELOS_SPAWN_NO_NEW_PRIVS;
+    pub const cgroup: u32 = header.VELOS_SPAWN_CGROUP;
 };
 
 pub const file_flag = struct {

@@ -49,6 +49,11 @@ export fn velos_spawn(reactor: *Reactor, token: u64, spec: *const abi.SpawnSpec,
     return reactor.processes.start(token, spec, out);
 }
 
+export fn velos_cgroups(reactor: *Reactor, fd: i32) i32 {
+    reactor.assert_thread();
+    return reactor.processes.cgroups.settle(fd);
+}
+
 export fn velos_adopt(reactor: *Reactor, token: u64, pid: i32, start_ticks: u64, capture: u64) i32 {
     reactor.assert_thread();
     return reactor.processes.adopt(token, pid, start_ticks, capture);

@@ -10,7 +10,7 @@ const names = .{
     "velos_capture_flush",   "velos_capture_close", "velos_capture_stats",   "velos_file_put",
     "velos_file_append",     "velos_file_remove",   "velos_writer_stall_ns", "velos_ipc_listen",
     "velos_ipc_send",        "velos_ipc_close",     "velos_rest",            "velos_fd_watch",
-    "velos_fd_forget",       "velos_ipc_offer",
+    "velos_fd_forget",       "velos_ipc_offer",     "velos_cgroups",
 };
 
 pub fn main() void {

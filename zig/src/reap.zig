@@ -11,6 +11,7 @@ const signal_tree = @import("signal_tree.zig");
 const spawn = @import("spawn.zig");
 const handle = @import("process.zig");
 const Captures = @import("capture.zig").Captures;
+const Cgroups = @import("cgroup.zig").Cgroups;
 const EventQueue = @import("event_queue.zig").EventQueue;
 const Poller = @import("poller.zig").Poller;
 const Pool = @import("pool.zig").Pool;
@@ -35,6 +36,8 @@ const Process = struct {
     pidfd: i32,
     is_child: bool,
     capture: u64,
+    /// It has a cgroup of its own.
+    in_cgroup: bool = false,
     state: State = .running,
     /// Of the current state: when to try again, and when to give up.
     retry_at_ns: u64 = abi.forever,
@@ -51,6 +54,7 @@ pub const Processes = struct {
     captures: *Captures,
     launcher: spawn.Launcher,
     null_fd: i32,
+    cgroups: Cgroups = .{},
     /// Processes with a deadline.
     timed: u32 = 0,
 
@@ -72,6 +76,7 @@ pub const Processes = struct {
             if (slot.used and slot.value.pidfd >= 0) sys.close(slot.value.pidfd);
         }
         self.launcher.deinit();
+        self.cgroups.deinit();
         self.pool.deinit();
         sys.close(self.null_fd);
     }
@@ -89,12 +94,20 @@ pub const Processes = struct {
             plan.stderr = fds[2];
         }
         if (self.pool.count == self.pool.slots.len) return sys.negative(.NOBUFS);
+        if (spec.flags & abi.spawn_flag.cgroup != 0) plan.cgroup = self.cgroups.open(token);
+        defer if (plan.cgroup >= 0) sys.close(plan.cgroup);
         var failure: spawn.Failure = .{};
         var child: spawn.Child = undefined;
         const rc = self.launcher.launch(&plan, &failure, &child);
         if (rc != 0) {
+            if (plan.cgroup >= 0) self.cgroups.remove(token);
             out.stage = failure.stage;
             return rc;
+        }
+        // Right after its start is later than at its start, but most have started nothing by then.
+        if (plan.cgroup >= 0 and !child.in_cgroup) {
+            child.in_cgroup = self.cgroups.enter(token, child.pid);
+            if (!child.in_cgroup) self.cgroups.remove(token);
         }
         var status: procfs.Status = undefined;
         out.* = .{ .pid = child.pid, .start_ticks = if (procfs.read_status(child.pid, &status)) status.start_ticks else 0 };
@@ -104,6 +117,7 @@ pub const Processes = struct {
             .pidfd = child.pidfd,
             .is_child = true,
             .capture = spec.capture,
+            .in_cgroup = child.in_cgroup,
         });
         if (watched != 0) {
             out.stage = .fork;
@@ -129,6 +143,7 @@ pub const Processes = struct {
             .pidfd = fd,
             .is_child = status.parent == procfs.own_pid(),
             .capture = capture,
+            .in_cgroup = self.cgroups.exists(token),
         });
         if (rc != 0) sys.close(fd);
         return rc;
@@ -182,6 +197,7 @@ pub const Processes = struct {
     fn left_something(self: *Processes, index: u32) bool {
         const slot = &self.pool.slots[index];
         if (sys.kill(-slot.value.pid, 0) == 0) return true;
+        if (slot.value.in_cgroup and self.cgroups.is_populated(slot.token)) return true;
         var orphans: [2]i32 = undefined;
         if (procfs.children(procfs.parent_pid(), &orphans) < 2) return false;
         var some: [1]i32 = undefined;
@@ -255,14 +271,21 @@ pub const Processes = struct {
     fn signal_members(self: *Processes, index: u32, number: u32) i32 {
         const slot = &self.pool.slots[index];
         var pids: [members_max]i32 = undefined;
+        var caged: [members_max]i32 = undefined;
         var signalled: i32 = 0;
         const deadly = number == sys.signal_kill;
+        const in_cgroup = slot.value.in_cgroup;
+        if (deadly and in_cgroup and self.cgroups.is_populated(slot.token)) {
+            self.cgroups.kill(slot.token);
+            signalled += 1;
+        }
         for (0..sweep_rounds) |_| {
-            const run: signal_tree.Run = .{ .token = slot.token, .leader = slot.value.pid };
+            const held = if (in_cgroup) self.cgroups.members(slot.token, &caged) else 0;
+            const run: signal_tree.Run = .{ .token = slot.token, .leader = slot.value.pid, .cgroup = caged[0..held] };
             const n = signal_tree.members(run, &pids, if (deadly) .fresh else .recent);
             var fresh: i32 = 0;
             for (pids[0..n]) |pid| {
-                if (self.signal_member(slot.token, slot.value.pid, pid, number)) fresh += 1;
+                if (self.signal_member(slot, pid, number)) fresh += 1;
             }
             signalled += fresh;
             // A polite signal is given once; SIGKILL again until a sweep finds nobody alive.
@@ -271,8 +294,8 @@ pub const Processes = struct {
         return if (signalled == 0) sys.negative(.SRCH) else signalled;
     }
 
-    fn signal_member(self: *Processes, token: u64, leader: i32, pid: i32, number: u32) bool {
-        _ = self;
+    fn signal_member(self: *Processes, slot: *const Pool(Process).Slot, pid: i32, number: u32) bool {
+        const leader = slot.value.pid;
         const fd = handle.open(pid);
         if (fd < 0) return false;
         defer sys.close(fd);
@@ -280,11 +303,18 @@ pub const Processes = struct {
         var status: procfs.Status = undefined;
         if (!procfs.read_status(pid, &status) or status.state == 'Z') return false;
         const kin = status.session == leader or status.group == leader or pid == leader;
-        if (!kin and !procfs.carries_run(pid, token) and status.parent <= 1) return false;
+        if (!kin and status.parent <= 1 and !procfs.carries_run(pid, slot.token) and !self.holds(slot, pid)) return false;
         if (handle.signal(fd, pid, number) != 0) return false;
         // A stopped process acts on a signal only once it runs.
         if (number == sys.signal_term) _ = handle.signal(fd, pid, sys.signal_cont);
         return true;
+    }
+
+    fn holds(self: *Processes, slot: *const Pool(Process).Slot, pid: i32) bool {
+        if (!slot.value.in_cgroup) return false;
+        var pids: [members_max]i32 = undefined;
+        const n = self.cgroups.members(slot.token, &pids);
+        return std.mem.indexOfScalar(i32, pids[0..n], pid) != null;
     }
 
     pub fn tree_watch(self: *Processes, token: u64, now_ns: u64) i32 {
@@ -302,7 +332,8 @@ pub const Processes = struct {
         const process = &slot.value;
         var some: [1]i32 = undefined;
         const run: signal_tree.Run = .{ .token = slot.token, .leader = process.pid, .leader_is_gone = process.state == .exited };
-        if (signal_tree.members(run, &some, .recent) > 0) {
+        const is_caged = process.in_cgroup and self.cgroups.is_populated(slot.token);
+        if (is_caged or signal_tree.members(run, &some, .recent) > 0) {
             process.watch_at_ns = now_ns + process.watch_pause_ns;
             process.watch_pause_ns = @min(process.watch_pause_ns * 2, watch_max_ns);
             return;
@@ -317,6 +348,7 @@ pub const Processes = struct {
         const process = &self.pool.slots[index].value;
         if (process.state != .exited) return sys.negative(.BUSY);
         if (process.watch_at_ns != abi.forever) self.timed -= 1;
+        if (process.in_cgroup) self.cgroups.remove(token);
         self.pool.remove(index);
         return 0;
     }

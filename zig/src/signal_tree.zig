@@ -1,4 +1,5 @@
-//! What belongs to a run: descendants, process group, session, and strays that carry `VELOS_RUN` in their environment.
+//! What belongs to a run: descendants, process group, session, strays that carry `VELOS_RUN` in their environment, and
+//! what is in its cgroup, where it has one.
 //!
 //! One pass over the process table collects (pid, parent, group, session); membership spreads from the leader.
 //! Environments are read only of processes that some subreaper or init has taken in, since only those can have strayed.
@@ -28,6 +29,8 @@ pub const Run = struct {
     leader: i32,
     /// It has ended, also where an older reading shows it alive.
     leader_is_gone: bool = false,
+    /// What is known to be in its cgroup.
+    cgroup: []const i32 = &.{},
 };
 
 /// How new the process table must be.
@@ -98,6 +101,9 @@ fn mark(table: []Entry, run: Run) void {
             entry.member = true;
         }
     }
+    for (run.cgroup) |pid| {
+        if (index_of(table, pid)) |index| table[index].member = true;
+    }
     // Membership passes from parent to child; a child may stand before its parent in the table.
     var changed = true;
     while (changed) {
@@ -125,14 +131,18 @@ fn parent_is_member(table: []const Entry, parent: i32) bool {
 }
 
 /// The table is in ascending order of pid, as the kernel lists it.
-fn find(table: []const Entry, pid: i32) ?*const Entry {
+fn index_of(table: []const Entry, pid: i32) ?usize {
     var low: usize = 0;
     var high = table.len;
     while (low < high) {
         const middle = (low + high) / 2;
         if (table[middle].pid < pid) low = middle + 1 else high = middle;
     }
-    return if (low < table.len and table[low].pid == pid) &table[low] else null;
+    return if (low < table.len and table[low].pid == pid) low else null;
+}
+
+fn find(table: []const Entry, pid: i32) ?*const Entry {
+    return &table[index_of(table, pid) orelse return null];
 }
 
 test "descendants, group and session belong, strangers do not" {
@@ -147,4 +157,7 @@ test "descendants, group and session belong, strangers do not" {
     mark(&table, .{ .token = std.math.maxInt(u64), .leader = 100 });
     const expected = [_]bool{ false, true, true, true, true, false };
     for (table, expected) |entry, member| try std.testing.expectEqual(member, entry.member);
+    // One that got out of all that is still in the cgroup.
+    mark(&table, .{ .token = std.math.maxInt(u64), .leader = 100, .cgroup = &.{ 7, 200 } });
+    try std.testing.expect(table[5].member and !table[0].member);
 }

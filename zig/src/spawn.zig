@@ -17,6 +17,8 @@ pub const Plan = struct {
     stdin: i32,
     stdout: i32,
     stderr: i32,
+    /// Folder of the cgroup to be started in; -1: that of the daemon.
+    cgroup: i32 = -1,
 };
 
 /// Written by the child when a step failed.
@@ -29,6 +31,8 @@ pub const Child = struct {
     pid: i32,
     /// A handle on this very process, see process.zig.
     pidfd: i32,
+    /// It was started in the cgroup of the plan.
+    in_cgroup: bool = false,
 };
 
 pub const Launcher = platform.Launcher;

@@ -9,6 +9,8 @@ test {
     _ = @import("procfs.zig");
     _ = @import("sys/procfs_linux.zig");
     _ = @import("signal_tree.zig");
+    _ = @import("cgroup.zig");
+    _ = @import("sys/cgroup_linux.zig");
     _ = @import("sample.zig");
     _ = @import("files.zig");
     _ = @import("eraser.zig");

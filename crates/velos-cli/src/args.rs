@@ -90,7 +90,7 @@ pub(crate) enum Command {
     #[command(after_help = START_EXAMPLES)]
     Start(Start),
     /// Stop apps and keep them in the list
-    Stop(Targets),
+    Stop(Ending),
     /// Stop and start apps
     Restart(Restart),
     /// Start new processes and stop the old ones when the new ones are good, one after the other
@@ -108,7 +108,7 @@ pub(crate) enum Command {
     Signal(SendSignal),
     /// Stop apps and forget them; their logs stay
     #[command(visible_alias = "del")]
-    Delete(Targets),
+    Delete(Ending),
     /// Show all apps
     #[command(visible_aliases = ["ls", "l", "ps", "status"])]
     List(List),
@@ -137,7 +137,7 @@ pub(crate) enum Command {
     #[command(after_help = LOGS_EXAMPLES)]
     Logs(Logs),
     /// Show all apps on the full screen, live, with their logs, errors and keys to act on them
-    #[command(visible_alias = "dash")]
+    #[command(visible_alias = "dash", aliases = ["dashboard", "imonit"])]
     Monit,
     /// Tell how well apps are, 0 to 100, and why
     Health(Health),
@@ -168,6 +168,7 @@ pub(crate) enum Command {
     /// Check and show configuration files
     Config(Config),
     /// Write a commented velos.toml for what is found in this folder
+    #[command(alias = "ecosystem")]
     Init(Init),
     /// Make a velos.toml of what another process manager knows
     Import(Import),
@@ -183,6 +184,9 @@ pub(crate) enum Command {
     /// Serve AI agents: tools of the Model Context Protocol
     #[command(name = "mcp-server", visible_alias = "mcp", after_help = MCP_EXAMPLES)]
     McpServer(McpServer),
+    /// Commands of PM2 that are not needed here
+    #[command(hide = true, name = "link", aliases = crate::commands::elsewhere::NAMES)]
+    Elsewhere(Elsewhere),
     /// Compress closed segments of a log (the daemon calls it)
     #[command(hide = true)]
     PackLog(PackLog),
@@ -198,10 +202,33 @@ pub(crate) struct Targets {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Ending {
+    /// Names, ids, name:instance, ns:NAMESPACE, all, /regex/ or globs, or configuration files
+    #[arg(required = true, value_name = "TARGET")]
+    pub(crate) targets: Vec<String>,
+    /// Only these apps of a configuration file
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+}
+
+/// Whatever stands behind it.
+#[derive(Debug, Args)]
+pub(crate) struct Elsewhere {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) words: Vec<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Restart {
     /// Names, ids, name:instance, ns:NAMESPACE, all, /regex/ or globs, or configuration files
     #[arg(required = true, value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
+    /// Give it another name
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Other arguments of the interpreter, before the script; "null": none
+    #[arg(long, visible_alias = "node-args", value_name = "ARGS", allow_hyphen_values = true)]
+    pub(crate) interpreter_args: Option<String>,
     /// Take the environment of this terminal; what was declared stays
     #[arg(long, short = 'a')]
     pub(crate) update_env: bool,
@@ -220,7 +247,7 @@ pub(crate) struct Restart {
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Order of the rows: id, name, cpu, memory, uptime, restarts or status, with :asc or :desc [default: id, and the
+    /// Order of the rows: id, name, pid, cpu, memory, uptime, restarts or status, with :asc or :desc [default: id, and the
     /// biggest first for numbers]
     #[arg(long, value_name = "COLUMN", value_parser = Sort::parse)]
     pub(crate) sort: Option<Sort>,
@@ -241,7 +268,7 @@ impl Sort {
     fn parse(text: &str) -> Result<Self, String> {
         let (name, direction) = text.split_once(':').unwrap_or((text, ""));
         let by = <SortBy as ValueEnum>::from_str(name, true).map_err(|_| {
-            "there are the columns id, name, cpu, memory, uptime, restarts and status".to_owned()
+            "there are the columns id, name, pid, cpu, memory, uptime, restarts and status".to_owned()
         })?;
         let biggest_first = matches!(by, SortBy::Cpu | SortBy::Memory | SortBy::Uptime | SortBy::Restarts);
         let is_turned = match direction {
@@ -258,6 +285,7 @@ impl Sort {
 pub(crate) enum SortBy {
     Id,
     Name,
+    Pid,
     Cpu,
     Memory,
     Uptime,
@@ -308,7 +336,7 @@ pub(crate) struct Scale {
     /// Name or id of the app
     #[arg(value_name = "TARGET")]
     pub(crate) target: String,
-    /// How many there should be, or +N or -N
+    /// How many there should be, or +N or -N; "max": one for each core, 0: the app is deleted
     #[arg(value_name = "COUNT", allow_hyphen_values = true)]
     pub(crate) count: String,
 }
@@ -331,6 +359,9 @@ pub(crate) struct Send {
     /// A JSON value, or any text
     #[arg(value_name = "MESSAGE")]
     pub(crate) message: String,
+    /// Type it as a line into the program's standard input instead
+    #[arg(long)]
+    pub(crate) stdin: bool,
 }
 
 #[derive(Debug, Args)]
@@ -405,6 +436,9 @@ pub(crate) struct Start {
     pub(crate) instances: Option<String>,
     #[command(flatten)]
     pub(crate) flags: AppFlags,
+    /// A configuration file, the same as naming it as a target
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Vec<String>,
     /// Only these apps of a configuration file
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(crate) only: Vec<String>,

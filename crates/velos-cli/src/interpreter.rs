@@ -80,6 +80,11 @@ pub(crate) fn fault(path: &Path, search: &str) -> Option<String> {
     line.find(search).is_none().then(|| line.missing())
 }
 
+/// Whether a script says no more than "some Python".
+pub(crate) fn is_general_python(path: &Path, chosen: &str) -> bool {
+    chosen.starts_with("python") && first_line(&head(path)).is_none_or(|line| line.is_env)
+}
+
 fn by_extension(path: &Path, extension: &str, names: &[&str], search: &str) -> Result<Choice, ErrorReply> {
     if extension == "py"
         && let Some(python) = virtual_environment(path)

@@ -46,14 +46,24 @@ fn main() -> ExitCode {
     }
 }
 
-/// What was typed. Under PM2's name `-e` is its file for errors, not a variable.
+/// What was typed. Under PM2's name `-e` is its file for errors, not a variable. A folder behind `--watch` is what is
+/// watched: as an app it would make no sense.
 fn words() -> Vec<std::ffi::OsString> {
-    let mut is_ours = commands::is_pm2_compatible();
-    let word = |word: std::ffi::OsString| {
+    let is_pm2 = commands::is_pm2_compatible();
+    let mut is_ours = true;
+    let mut words: Vec<std::ffi::OsString> = Vec::new();
+    for word in std::env::args_os() {
         is_ours &= word != "--";
-        if is_ours && word == "-e" { "--error".into() } else { word }
-    };
-    std::env::args_os().map(word).collect()
+        match words.last_mut() {
+            Some(last) if is_ours && last == "--watch" && std::path::Path::new(&word).is_dir() => {
+                last.push("=");
+                last.push(&word);
+            }
+            _ if is_ours && is_pm2 && word == "-e" => words.push("--error".into()),
+            _ => words.push(word),
+        }
+    }
+    words
 }
 
 fn run(context: &Context, command: Command) -> commands::Result {
@@ -62,7 +72,7 @@ fn run(context: &Context, command: Command) -> commands::Result {
             commands::tell_ignored(context, &start.flags);
             commands::start::run(context, &start)
         }
-        Command::Stop(targets) => commands::select::run(context, commands::select::Verb::Stop, &targets),
+        Command::Stop(ending) => commands::select::end(context, commands::select::Verb::Stop, &ending),
         Command::Restart(restart) => {
             commands::tell_ignored(context, &restart.flags);
             commands::select::again(context, commands::select::Verb::Restart, &restart)
@@ -82,7 +92,7 @@ fn run(context: &Context, command: Command) -> commands::Result {
         Command::Save(save) => commands::save::save(context, &save),
         Command::ClearDump => commands::save::clear(context),
         Command::Resurrect => commands::save::resurrect(context),
-        Command::Delete(targets) => commands::select::run(context, commands::select::Verb::Delete, &targets),
+        Command::Delete(ending) => commands::select::end(context, commands::select::Verb::Delete, &ending),
         Command::List(list) => commands::list::run(context, &list),
         Command::Jlist => commands::jlist::run(context, false),
         Command::PrettyList => commands::jlist::run(context, true),
@@ -102,6 +112,7 @@ fn run(context: &Context, command: Command) -> commands::Result {
         Command::Config(config) => commands::config::run(context, &config),
         Command::Init(init) => commands::init::run(context, &init),
         Command::Import(import) => commands::import::run(context, &import),
+        Command::Elsewhere(elsewhere) => commands::elsewhere::run(context, &elsewhere),
         Command::AiKeys => commands::ai_keys::run(context),
         Command::PackLog(pack) => commands::pack_log::run(context, &pack),
         Command::Ping => commands::ping::run(context),

@@ -16,6 +16,8 @@ pub(crate) struct Resolved {
     pub(crate) interpreter: Option<String>,
     /// The interpreter was looked for by its name.
     pub(crate) found_in_path: bool,
+    /// It is a Python that nobody chose: a virtual environment near the script decides at each start.
+    pub(crate) follows_venv: bool,
     /// Absolute path of what is executed.
     pub(crate) program: PathBuf,
     /// Words between argv[0] and the script's own arguments.
@@ -83,6 +85,7 @@ fn resolve_file(path: &Path, wishes: Wishes<'_>) -> Result<Resolved, ErrorReply>
     let Some(Choice { name, program, mut flags }) = choice else {
         return direct(path, wishes.search);
     };
+    let follows_venv = wishes.interpreter.is_none() && interpreter::is_general_python(path, &name);
     flags.extend(wishes.arguments.iter().cloned());
     flags.push(path.to_string_lossy().into_owned());
     let found_in_path = find(&name, wishes.search).as_ref() == Some(&program)
@@ -91,6 +94,7 @@ fn resolve_file(path: &Path, wishes: Wishes<'_>) -> Result<Resolved, ErrorReply>
         script: path.to_path_buf(),
         interpreter: Some(name),
         found_in_path,
+        follows_venv,
         program,
         leading: flags,
         is_command_line: false,
@@ -111,6 +115,7 @@ fn direct(path: &Path, search: &str) -> Result<Resolved, ErrorReply> {
         script: path.to_path_buf(),
         interpreter: None,
         found_in_path: false,
+        follows_venv: false,
         program: path.to_path_buf(),
         leading: Vec::new(),
         is_command_line: false,
@@ -130,6 +135,7 @@ pub(crate) fn shell_command(line: &str, wishes: Wishes<'_>) -> Result<Resolved, 
         script: PathBuf::from(line),
         interpreter: Some(name.to_owned()),
         found_in_path: true,
+        follows_venv: false,
         program,
         leading: wishes.arguments.iter().cloned().chain(own).collect(),
         is_command_line: true,

@@ -10,6 +10,9 @@ use crate::read::Document;
 /// More unknown keys are not told.
 const UNKNOWN_MAX: usize = 200;
 
+/// How often files are looked at when nothing is said. Milliseconds.
+const POLL_MS: i64 = 1_000;
+
 /// One app.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Draft {
@@ -96,6 +99,8 @@ pub(crate) fn draft(entries: &[Entry], at: Offset, complaints: &mut Complaints<'
             draft.profiles.insert(profile.to_owned(), entry.node.clone());
         } else if let Some(section) = SECTIONS.iter().find(|section| **section == word) {
             read_section(&mut draft, section, entry, complaints);
+        } else if keys::snake_case(word) == "watch_options" && entry.node.as_map().is_some() {
+            read_watch_options(&mut draft, entry, complaints);
         } else if complaints.is_pm2 && word == "command" {
             put(&mut draft, "script", entry, complaints);
         } else {
@@ -135,6 +140,23 @@ fn read_section(draft: &mut Draft, section: &'static str, entry: &Entry, complai
         }
         ("user", Value::Text(_) | Value::Int(_)) => put(draft, "user.uid", entry, complaints),
         _ => complaints.error(entry.node.at, format!("{section} must be a table, not {}", entry.node.kind())),
+    }
+}
+
+/// What PM2 hands to the library that watches for it.
+fn read_watch_options(draft: &mut Draft, entry: &Entry, complaints: &mut Complaints<'_>) {
+    let rhythm = entry.node.get("interval").map(|node| node.value.clone());
+    for inner in entry.node.as_map().unwrap_or_default() {
+        match (keys::snake_case(&inner.key).as_str(), &inner.node.value) {
+            ("use_polling", Value::Bool(true)) => {
+                let rhythm = rhythm.clone().unwrap_or(Value::Int(POLL_MS));
+                draft.values.insert("watch.poll", Node::new(inner.at, rhythm));
+            }
+            // The standard; the rhythm says nothing without it.
+            ("use_polling", Value::Bool(false)) | ("interval", _) => {}
+            ("follow_symlinks", _) => put(draft, "watch.follow_symlinks", inner, complaints),
+            _ => complaints.warning(inner.at, format!("{} of {} has no effect", inner.key, entry.key)),
+        }
     }
 }
 

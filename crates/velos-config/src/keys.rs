@@ -170,7 +170,7 @@ pub(crate) const KEYS: &[Key] = &[
 
     key("logs.out", &["out_file", "out", "output", "out_log"], Shape::File, "<home>/logs/<name>-out.log", "File for standard output; \"NULL\": none"),
     key("logs.err", &["error_file", "error", "err", "err_file", "err_log"], Shape::File, "<home>/logs/<name>-error.log", "File for standard error; \"NULL\": none"),
-    key("logs.combined", &["log_file", "log"], Shape::File, "", "File for both"),
+    key("logs.combined", &["log_file", "log"], Shape::File, "", "File for both; true: `<home>/logs/<name>.log`"),
     key("logs.disabled", &["disable_logs"], Shape::Switch, "false", "Store nothing"),
     key("logs.merge", &["merge_logs", "combine_logs"], Shape::Switch, "false", "All instances write to the same files"),
     key("logs.format", &["log_type"], Shape::Choice(&["raw", "json"]), "raw", "How a line is stored"),
@@ -189,7 +189,7 @@ pub(crate) const KEYS: &[Key] = &[
     key("force", &[], Shape::Ignored("an app is known by its name"), "", ""),
     key("execute_command", &[], NOT_NEEDED, "", ""),
     key("kill_retry_time", &[], Shape::Ignored("the end of a process is an event, nothing is polled"), "", ""),
-    key("watch_options", &[], Shape::Ignored("use [watch] follow_symlinks and poll"), "", ""),
+    key("watch_options", &[], Shape::Ignored("of its table only usePolling, interval and followSymlinks are read"), "", ""),
     key("source_map_support", &[], Shape::Ignored("use node_args = \"--enable-source-maps\""), "", ""),
     key("disable_source_map_support", &[], NOT_NEEDED, "", ""),
     key("name_prefix", &[], NOT_NEEDED, "", ""),

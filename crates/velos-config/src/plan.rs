@@ -17,7 +17,7 @@ pub struct Change {
 }
 
 /// Fields that need no restart: what is done with an app, not what the app is.
-const LIVE: [&str; 16] = [
+const LIVE: [&str; 17] = [
     "namespace",
     "restart.autorestart",
     "restart.max_restarts",
@@ -33,6 +33,7 @@ const LIVE: [&str; 16] = [
     "no_autostart",
     "declared_in",
     "found_in_path",
+    "follows_venv",
     "profile",
 ];
 

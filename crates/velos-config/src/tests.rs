@@ -348,3 +348,28 @@ fn a_thousand_apps_are_read_fast() {
     println!("1,000 apps in {took:?}");
     assert!(took.as_secs() < 5, "{took:?}");
 }
+
+#[test]
+fn what_pm2_hands_to_its_watcher_is_read() {
+    let read = |options: &str| {
+        let text = format!("{{ apps: [{{ script: 'a', watch: true, watch_options: {options} }}] }}");
+        let config = good("x.json", &text);
+        let watch = config.apps[0].spec.watch.clone().unwrap();
+        (watch.poll_ms, watch.follow_symlinks, config.warnings.len())
+    };
+    assert_eq!(read("{ usePolling: true, interval: 300, followSymlinks: false }"), (300, false, 0));
+    assert_eq!(read("{ use_polling: true }"), (1_000, true, 0));
+    assert_eq!(read("{ usePolling: false, interval: 5 }"), (0, true, 0));
+    assert_eq!(read("{ atomic: true }"), (0, true, 1), "what has no effect is told");
+}
+
+#[test]
+fn a_file_for_both_streams_in_its_standard_place() {
+    let combined = |value: &str| {
+        let config = good("x.json", &format!("{{ apps: [{{ script: 'a', log_file: {value} }}] }}"));
+        config.apps[0].spec.logs.combined.clone()
+    };
+    assert_eq!(combined("true"), Some("".into()));
+    assert_eq!(combined("'all.log'"), Some("/srv/shop/all.log".into()));
+    assert_eq!((combined("false"), combined("'NULL'")), (None, None));
+}

@@ -63,6 +63,9 @@ pub struct AppSpec {
     /// The program is an interpreter that was found by its name in PATH: it is looked for again at each start.
     #[serde(default, skip_serializing_if = "is_default")]
     pub found_in_path: bool,
+    /// Nobody chose the interpreter: the virtual environment near the script is looked for at each start, too.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub follows_venv: bool,
     /// Arguments with `argv[0]`.
     pub argv: Vec<RawString>,
     /// The arguments of the script alone, for display.
@@ -172,6 +175,7 @@ impl AppSpec {
             script: program.clone(),
             interpreter: None,
             found_in_path: false,
+            follows_venv: false,
             argv: vec![program.clone()],
             program,
             args: Vec::new(),

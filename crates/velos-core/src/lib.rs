@@ -2,6 +2,7 @@
 //! and the messages on the socket. Plain data, no I/O, no clock, no threads.
 
 pub mod app;
+pub mod cgroup;
 pub mod error;
 pub mod event;
 pub mod frame;

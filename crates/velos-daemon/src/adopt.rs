@@ -24,6 +24,7 @@ impl Control {
         }
         let mut adopted = 0;
         if let Some(saved) = saved {
+            self.settle_cgroups();
             let same_boot = saved.boot_id == self.identity.boot_id;
             let mut state = saved.state;
             if saved.is_last {
@@ -59,6 +60,7 @@ impl Control {
         self.handover.how = how;
         self.watch.is_stale = true;
         self.handover.fifos.clear();
+        self.cgroups.sweep();
         self.note(None, What::DaemonStarted { how, adopted });
     }
 
@@ -181,12 +183,13 @@ impl Control {
                 if let Some(id) = self.supervisor.instance_by_token(token) {
                     self.open_ears_again(id, token);
                     self.open_passages_again(id, token);
-                    self.know_cgroup_again(id);
                 }
                 self.inputs.push(Input::Adopted { token });
                 true
             }
             Err(_) => {
+                // A fresh run must not meet what this one left behind.
+                self.cgroups.end(token);
                 let exit = self.exit_in_the_gap(pid, start_ticks);
                 self.inputs.push(Input::Exited { token, exit, leftovers: false, used: None });
                 false

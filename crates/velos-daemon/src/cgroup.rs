@@ -1,18 +1,164 @@
-//! Limits that only a cgroup (v2) can give: memory, CPU and processes of an instance with all it starts.
+//! A cgroup (v2) for each run, where the daemon may make some: nothing that an app starts gets out of it, whatever it does
+//! to its parents, its session and its environment. Also what gives limits to an instance with all that it starts.
 //!
-//! The daemon makes a cgroup `velos` inside its own and in it one for each instance that has such a limit. The process is
-//! put there right after its start, so what it starts in its first microseconds is outside.
+//! The daemon makes one folder for its home inside its own cgroup, and in it one for each run, named by the run's number.
+//! Processes are started in theirs, signalled and counted there by the core; here is decided where they are, what their
+//! limits are, and what of former daemons is swept away.
 
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
 
-use velos_core::app::Limits;
+use velos_core::app::{AppSpec, Limits};
+use velos_core::cgroup::{folder_of, is_folder};
+use velos_core::instance::Token;
 
 /// Length of a period of `cpu.max`, microseconds; the standard of the kernel.
 const PERIOD_US: u64 = 100_000;
+/// Where the daemon goes when its own cgroup must be empty to give controllers on.
+const ASIDE: &str = "velos-daemon";
+/// So many are made ahead.
+const SPARES: u64 = 4;
+/// In the environment of the daemon: 0 keeps apps without limits out of cgroups.
+const SWITCH: &str = "VELOS_CGROUPS";
+
+/// Where this daemon makes cgroups.
+#[derive(Debug, Default)]
+pub(crate) struct Cgroups {
+    /// That of the daemon, where it has one.
+    own: Option<PathBuf>,
+    /// Inside it, for the runs of this home; `None`: none may be made.
+    base: Option<PathBuf>,
+    /// Every run gets one, not only those with limits.
+    for_all: bool,
+    /// Made ahead, for runs to come.
+    spares: BTreeSet<Token>,
+    /// It was looked where we are.
+    is_settled: bool,
+}
+
+impl Cgroups {
+    /// Look where we are, and make our folder there. `ours`: this process and its guardian.
+    pub(crate) fn find(home: &Path, ours: &[i32]) -> Self {
+        let nowhere = Self { is_settled: true, ..Self::default() };
+        let Some(here) = current() else { return nowhere };
+        let own = outside(&here);
+        if own != here && here.file_name().is_none_or(|name| name != ASIDE) {
+            // Started from inside an app of a velos: its end must not be ours.
+            if move_all(&own, ours).is_err()
+                && make(&own.join(ASIDE)).and_then(|()| move_all(&own.join(ASIDE), ours)).is_err()
+            {
+                return nowhere;
+            }
+        }
+        let base = own.join(folder_of(home));
+        let is_made = make(&base).is_ok();
+        let for_all = is_made && std::env::var_os(SWITCH).is_none_or(|value| value != "0");
+        Self { own: Some(own), base: Some(base).filter(|_| is_made), for_all, ..nowhere }
+    }
+
+    /// Whether it is known where they are.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_settled
+    }
+
+    /// Make those of the next runs while nobody waits for them, and remove those that were not taken.
+    pub(crate) fn make_spares(&mut self, next: Token) {
+        let Some(base) = self.base.as_ref().filter(|_| self.for_all) else { return };
+        let wanted: BTreeSet<Token> = (0..SPARES).map(|ahead| Token(next.0 + ahead)).collect();
+        for stale in self.spares.difference(&wanted) {
+            // One that is in use cannot be removed.
+            let _ = std::fs::remove_dir(base.join(stale.0.to_string()));
+        }
+        // Where one cannot be made ahead it cannot be made later either.
+        wanted.difference(&self.spares).for_each(|token| drop(make(&base.join(token.0.to_string()))));
+        self.spares = wanted;
+    }
+
+    /// For the core.
+    pub(crate) fn descriptor(&self) -> Option<OwnedFd> {
+        File::open(self.base.as_ref()?).ok().map(OwnedFd::from)
+    }
+
+    /// Whether this run is to have one; with its limits in it, if it has some.
+    ///
+    /// # Errors
+    /// It needs one and cannot have it.
+    pub(crate) fn for_run(&mut self, token: Token, spec: &AppSpec, ours: &[i32]) -> io::Result<bool> {
+        if !spec.limits.need_cgroup() {
+            // Who wants only the main process stopped wants the others to live.
+            let wanted = self.for_all && spec.stop.treekill;
+            if wanted {
+                self.spares.remove(&token);
+            }
+            return Ok(wanted);
+        }
+        self.spares.remove(&token);
+        let (Some(own), Some(base)) = (&self.own, &self.base) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        prepare(own, base, token, &spec.limits, ours).map(|()| true)
+    }
+
+    /// Whether there is a cgroup of this run.
+    pub(crate) fn has(&self, token: Token) -> bool {
+        self.folder(token).is_some_and(|folder| folder.exists())
+    }
+
+    /// End what a run has left alive whose main process is gone and unknown to the core.
+    pub(crate) fn end(&self, token: Token) {
+        if let Some(folder) = self.folder(token) {
+            // Without a cgroup there is nothing to end.
+            let _ = write(&folder, "cgroup.kill", "1");
+        }
+    }
+
+    /// Remove what former daemons left behind; what holds a process stays.
+    pub(crate) fn sweep(&self) {
+        let Some(entries) = self.base.as_ref().and_then(|base| std::fs::read_dir(base).ok()) else { return };
+        for entry in entries.flatten().filter(|entry| entry.path().is_dir()) {
+            // A folder that is in use cannot be removed.
+            let _ = std::fs::remove_dir(entry.path());
+        }
+    }
+
+    /// The daemon leaves and nothing of it runs: not even its folder is to stay.
+    pub(crate) fn leave(&self) {
+        self.sweep();
+        if let Some(base) = &self.base {
+            // Something may run on, as when apps outlive the daemon.
+            let _ = std::fs::remove_dir(base);
+        }
+    }
+
+    fn folder(&self, token: Token) -> Option<PathBuf> {
+        Some(self.base.as_ref()?.join(token.0.to_string()))
+    }
+}
+
+/// Why these limits cannot be given here, if they cannot.
+pub(crate) fn refusal(limits: &Limits) -> Option<String> {
+    refusal_in(current().map(|here| outside(&here)).as_deref(), limits)
+}
+
+fn refusal_in(own: Option<&Path>, limits: &Limits) -> Option<String> {
+    let Some(own) = own else { return Some("this machine has no cgroup v2".to_owned()) };
+    let available = std::fs::read_to_string(own.join("cgroup.controllers")).unwrap_or_default();
+    let has = |name: &str| available.split_whitespace().any(|one| one == name);
+    let missing: Vec<&str> = controllers(limits).into_iter().filter(|name| !has(name)).collect();
+    match &missing[..] {
+        [] => None,
+        [one] => Some(format!("the cgroup controller {one} is not given to this daemon")),
+        several => {
+            Some(format!("the cgroup controllers {} are not given to this daemon", several.join(", ")))
+        }
+    }
+}
 
 /// The cgroup of this process, if there is a hierarchy of version 2.
-pub(crate) fn own() -> Option<PathBuf> {
+fn current() -> Option<PathBuf> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
     place(&mounts, &groups)
@@ -29,19 +175,15 @@ fn place(mounts: &str, groups: &str) -> Option<PathBuf> {
     Some(Path::new(mount).join(path))
 }
 
-/// Why these limits cannot be given here, if they cannot.
-pub(crate) fn refusal(own: Option<&Path>, limits: &Limits) -> Option<String> {
-    let Some(own) = own else { return Some("this machine has no cgroup v2".to_owned()) };
-    let available = std::fs::read_to_string(own.join("cgroup.controllers")).unwrap_or_default();
-    let has = |name: &str| available.split_whitespace().any(|one| one == name);
-    let missing: Vec<&str> = controllers(limits).into_iter().filter(|name| !has(name)).collect();
-    match &missing[..] {
-        [] => None,
-        [one] => Some(format!("the cgroup controller {one} is not given to this daemon")),
-        several => {
-            Some(format!("the cgroup controllers {} are not given to this daemon", several.join(", ")))
-        }
-    }
+/// The same without what a velos made: the place of a daemon that went aside, the cgroup of a run.
+fn outside(here: &Path) -> PathBuf {
+    let parts: Vec<Component<'_>> = here.components().collect();
+    let text = |index: usize| parts.get(index).and_then(|part| part.as_os_str().to_str()).unwrap_or_default();
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_run = |index: &usize| is_folder(text(*index)) && is_number(text(index + 1));
+    let end = (0..parts.len()).find(is_run).unwrap_or(parts.len());
+    let end = if end == parts.len() && end > 0 && text(end - 1) == ASIDE { end - 1 } else { end };
+    parts.into_iter().take(end).collect()
 }
 
 fn controllers(limits: &Limits) -> Vec<&'static str> {
@@ -51,23 +193,19 @@ fn controllers(limits: &Limits) -> Vec<&'static str> {
     wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect()
 }
 
-/// Make the cgroup of an instance, with its limits. `ours` are processes that may be moved out of the way: a cgroup
-/// that gives controllers on must be empty.
-pub(crate) fn prepare(own: &Path, stem: &str, limits: &Limits, ours: &[i32]) -> io::Result<PathBuf> {
-    let parent = own.join("velos");
-    make(&parent)?;
+/// Make the cgroup of a run, with its limits. `ours` are processes that may be moved out of the way: a cgroup that gives
+/// controllers on must be empty.
+fn prepare(own: &Path, base: &Path, token: Token, limits: &Limits, ours: &[i32]) -> io::Result<()> {
     let wanted: Vec<String> = controllers(limits).iter().map(|name| format!("+{name}")).collect();
     let wanted = wanted.join(" ");
     if give(own, &wanted).is_err() {
-        let aside = own.join("velos-daemon");
+        let aside = own.join(ASIDE);
         make(&aside)?;
-        for pid in ours {
-            write(&aside, "cgroup.procs", &pid.to_string())?;
-        }
+        move_all(&aside, ours)?;
         give(own, &wanted)?;
     }
-    give(&parent, &wanted)?;
-    let folder = folder(own, stem);
+    give(base, &wanted)?;
+    let folder = base.join(token.0.to_string());
     make(&folder)?;
     let bytes = |value: Option<u64>| value.map_or("max".to_owned(), |bytes| bytes.to_string());
     if controllers(limits).contains(&"memory") {
@@ -80,22 +218,11 @@ pub(crate) fn prepare(own: &Path, stem: &str, limits: &Limits, ours: &[i32]) -> 
     if let Some(most) = limits.pids_max {
         write(&folder, "pids.max", &most.to_string())?;
     }
-    Ok(folder)
+    Ok(())
 }
 
-/// Where the cgroup of an instance is.
-pub(crate) fn folder(own: &Path, stem: &str) -> PathBuf {
-    own.join("velos").join(stem)
-}
-
-/// Put a process there; what it starts from now on is there too.
-pub(crate) fn enter(folder: &Path, pid: i32) -> io::Result<()> {
-    write(folder, "cgroup.procs", &pid.to_string())
-}
-
-/// The instance is gone. One that still holds a process stays.
-pub(crate) fn remove(folder: &Path) {
-    let _ = std::fs::remove_dir(folder);
+fn move_all(folder: &Path, pids: &[i32]) -> io::Result<()> {
+    pids.iter().try_for_each(|pid| write(folder, "cgroup.procs", &pid.to_string()))
 }
 
 fn give(folder: &Path, controllers: &str) -> io::Result<()> {
@@ -116,6 +243,7 @@ fn write(folder: &Path, file: &str, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use velos_core::name::AppName;
 
     #[test]
     fn where_our_own_is() {
@@ -128,24 +256,65 @@ mod tests {
     }
 
     #[test]
+    fn what_a_velos_made_is_not_where_we_are() {
+        let home = folder_of(Path::new("/srv/.velos"));
+        for (here, expected) in [
+            ("/cg/a.service".to_owned(), "/cg/a.service"),
+            ("/cg/a.service/velos-daemon".to_owned(), "/cg/a.service"),
+            (format!("/cg/a.service/{home}/123"), "/cg/a.service"),
+            (format!("/cg/a.service/{home}/123/inner/{home}/7"), "/cg/a.service"),
+            ("/cg/velos-api.service/7".to_owned(), "/cg/velos-api.service/7"),
+            ("/cg".to_owned(), "/cg"),
+        ] {
+            assert_eq!(outside(Path::new(&here)), Path::new(expected), "{here}");
+        }
+    }
+
+    #[test]
     fn limits_as_the_kernel_wants_them() {
         let own = std::env::temp_dir().join(format!("velos-cgroup-{}", std::process::id()));
-        std::fs::create_dir_all(&own).unwrap();
+        let base = own.join("velos-0123456789abcdef");
+        std::fs::create_dir_all(&base).unwrap();
         std::fs::write(own.join("cgroup.controllers"), "cpu pids\n").unwrap();
-        let mut limits = Limits { cpu_max_percent: Some(150), pids_max: Some(20), ..Limits::default() };
-        assert_eq!(refusal(Some(&own), &limits), None);
-        let folder = prepare(&own, "api-0", &limits, &[]).unwrap();
-        enter(&folder, 77).unwrap();
-        let read = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
-        assert_eq!(
-            (read("cpu.max"), read("pids.max"), read("cgroup.procs")),
-            ("150000 100000".into(), "20".into(), "77".into())
-        );
-        assert_eq!(std::fs::read_to_string(own.join("velos/cgroup.subtree_control")).unwrap(), "+cpu +pids");
-        assert!(!folder.join("memory.max").exists());
-        limits.memory_max_bytes = Some(5);
-        assert!(refusal(Some(&own), &limits).unwrap().contains("controller memory is not given"));
-        assert!(refusal(None, &limits).unwrap().contains("no cgroup v2"));
+        let limits = Limits { cpu_max_percent: Some(150), pids_max: Some(20), ..Limits::default() };
+        assert_eq!(refusal_in(Some(&own), &limits), None);
+        let mut spec = AppSpec::new(AppName::new("api").unwrap(), "/bin/true");
+        let mut cgroups =
+            Cgroups { own: Some(own.clone()), base: Some(base.clone()), for_all: true, ..Cgroups::default() };
+        let token = Token(77);
+        assert!(cgroups.for_run(token, &spec, &[]).unwrap() && !cgroups.has(token));
+        spec.stop.treekill = false;
+        assert!(!cgroups.for_run(token, &spec, &[]).unwrap(), "its children are to live on");
+        spec.limits = limits;
+        assert!(cgroups.for_run(token, &spec, &[]).unwrap() && cgroups.has(token));
+        let read = |file: &str| std::fs::read_to_string(base.join("77").join(file)).unwrap();
+        assert_eq!((read("cpu.max"), read("pids.max")), ("150000 100000".into(), "20".into()));
+        assert_eq!(std::fs::read_to_string(base.join("cgroup.subtree_control")).unwrap(), "+cpu +pids");
+        assert!(!base.join("77/memory.max").exists());
+        spec.limits.memory_max_bytes = Some(5);
+        assert!(refusal_in(Some(&own), &spec.limits).unwrap().contains("controller memory is not given"));
+        assert!(refusal_in(None, &spec.limits).unwrap().contains("no cgroup v2"));
+        assert!(Cgroups::default().for_run(token, &spec, &[]).is_err());
         std::fs::remove_dir_all(own).unwrap();
+    }
+
+    #[test]
+    fn those_of_runs_to_come_are_made_ahead() {
+        let base = std::env::temp_dir().join(format!("velos-spares-{}", std::process::id()));
+        std::fs::create_dir_all(&base).unwrap();
+        let mut cgroups = Cgroups { base: Some(base.clone()), for_all: true, ..Cgroups::default() };
+        let there = || (0..20).filter(|token| base.join(token.to_string()).exists()).collect::<Vec<u64>>();
+        cgroups.make_spares(Token(7));
+        assert_eq!(there(), [7, 8, 9, 10]);
+        let mut spec = AppSpec::new(AppName::new("api").unwrap(), "/bin/true");
+        assert!(cgroups.for_run(Token(7), &spec, &[]).unwrap());
+        spec.stop.treekill = false;
+        assert!(!cgroups.for_run(Token(8), &spec, &[]).unwrap());
+        cgroups.make_spares(Token(9));
+        assert_eq!(there(), [7, 9, 10, 11, 12], "7 is a run's, 8 was not wanted");
+        cgroups.for_all = false;
+        cgroups.make_spares(Token(30));
+        assert_eq!(there().len(), 5);
+        std::fs::remove_dir_all(base).unwrap();
     }
 }

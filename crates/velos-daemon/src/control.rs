@@ -36,6 +36,8 @@ const SAVE_PAUSE_NS: u64 = 20_000_000;
 const DURABLE_AFTER_NS: u64 = 1_000_000_000;
 /// How often, a millisecond apart, we ask how a process ended that we came too late to adopt.
 const GAP_LOOKS: u32 = 20;
+/// The first cgroups are made so long after the daemon's start, ns: by then its first client has its answer.
+const SPARES_FIRST_NS: u64 = 20_000_000;
 /// Completion token of writes of the table.
 const SAVE_REQUEST: u64 = u64::MAX;
 /// Bit that tells capture tokens from process tokens.
@@ -64,8 +66,9 @@ pub(crate) struct Control {
     pub(crate) taken: Taken,
     pub(crate) packing: Packing,
     pub(crate) live: Live,
-    /// Where instances with such limits run.
-    pub(crate) cgroups: BTreeMap<InstanceId, std::path::PathBuf>,
+    pub(crate) cgroups: crate::cgroup::Cgroups,
+    /// When to make cgroups ahead: a little after a start, so that nobody waits for them.
+    pub(crate) spares_at_ns: Option<u64>,
     pub(crate) next_request: u64,
     pub(crate) inputs: Vec<Input>,
     pub(crate) shutdown: bool,
@@ -171,7 +174,8 @@ impl Control {
             taken: Taken::default(),
             packing: Packing::default(),
             live: Live::default(),
-            cgroups: BTreeMap::new(),
+            cgroups: crate::cgroup::Cgroups::default(),
+            spares_at_ns: Some(velos_ffi::now_ns() + SPARES_FIRST_NS),
             next_request: 1,
             inputs: Vec::new(),
             shutdown: false,
@@ -476,6 +480,7 @@ impl Control {
             self.rest.deadline(),
             self.upgrade.deadline(),
             self.live_deadline(),
+            self.spares_at_ns,
         ]
         .into_iter()
         .flatten()
@@ -498,6 +503,7 @@ impl Control {
             self.log.line(&format!("cannot remove the socket: {error}"));
         }
         self.log.flush(&mut self.reactor);
+        self.cgroups.leave();
         // Writes what is queued, then hangs up.
         drop(self.reactor);
         self.exit_code

@@ -15,6 +15,9 @@ use crate::control::{CAPTURE_BIT, Capture, Control, capture_failure};
 use crate::link::Packet;
 use crate::rights;
 
+/// Long enough for who asked to have the answer, ns.
+const SPARES_AFTER_NS: u64 = 5_000_000;
+
 impl Control {
     pub(crate) fn perform(&mut self, effect: Effect) {
         match effect {
@@ -176,6 +179,7 @@ impl Control {
             return;
         }
         let mouth = self.open_ears(id, token);
+        self.settle_cgroups();
         let Some(app) = self.supervisor.app_of(id) else { return };
         let Some(mut environment) = self.environment_of(id) else { return };
         environment.extend(mouth.env);
@@ -201,9 +205,11 @@ impl Control {
             capture: self.captures.get(&self.supervisor.writes_as(id)).map_or(0, |capture| capture.token),
             rights: rights::of(&app.spec),
             channel: mouth.channel.as_ref().map(AsRawFd::as_raw_fd),
+            own_cgroup: false,
         };
-        let cgroup = match self.cgroup_of(id) {
-            Ok(cgroup) => cgroup,
+        let ours = [std::process::id().cast_signed(), self.handover.guardian_pid];
+        let own_cgroup = match self.cgroups.for_run(token, &app.spec, &ours) {
+            Ok(own_cgroup) => own_cgroup,
             Err(error) => {
                 self.close_ears(token);
                 let errno = error.raw_os_error().unwrap_or(0);
@@ -211,16 +217,16 @@ impl Control {
                 return self.inputs.push(Input::SpawnFailed { token, failure });
             }
         };
-        match self.reactor.spawn(token.0, &spec) {
+        let is_limited = app.spec.limits.need_cgroup();
+        if own_cgroup {
+            self.spares_at_ns.get_or_insert_with(|| velos_ffi::now_ns() + SPARES_AFTER_NS);
+        }
+        match self.reactor.spawn(token.0, &SpawnSpec { own_cgroup, ..spec }) {
             Ok(spawned) => {
                 let pid = spawned.pid;
-                if let Some(folder) = cgroup {
-                    if let Err(error) = crate::cgroup::enter(&folder, pid) {
-                        let text =
-                            format!("its limits do not hold: it could not be put into its cgroup: {error}");
-                        self.note(Some(id), What::Note { text });
-                    }
-                    self.cgroups.insert(self.supervisor.writes_as(id), folder);
+                if is_limited && !self.cgroups.has(token) {
+                    let text = "its limits do not hold: it could not be put into its cgroup".to_owned();
+                    self.note(Some(id), What::Note { text });
                 }
                 self.adjust_oom_score(id, pid);
                 self.want_pid_file(id, pid);
@@ -234,26 +240,27 @@ impl Control {
         }
     }
 
-    fn cgroup_of(&self, id: InstanceId) -> std::io::Result<Option<PathBuf>> {
-        let Some((own, stem)) = self.cgroup_place(id) else { return Ok(None) };
-        let Some(app) = self.supervisor.app_of(id) else { return Ok(None) };
-        let own = own.ok_or_else(|| std::io::Error::from_raw_os_error(nix::libc::ENOENT))?;
-        let ours = [std::process::id().cast_signed(), self.handover.guardian_pid];
-        crate::cgroup::prepare(&own, &stem, &app.spec.limits, &ours).map(Some)
-    }
-
-    /// Our own cgroup and the name of the instance's in it, when it needs one.
-    fn cgroup_place(&self, id: InstanceId) -> Option<(Option<PathBuf>, String)> {
-        let app = self.supervisor.app_of(id).filter(|app| app.spec.limits.need_cgroup())?;
-        let stem = format!("{}-{}", app.spec.name.file_stem(), self.supervisor.writes_as(id).0);
-        Some((crate::cgroup::own(), stem))
-    }
-
-    /// Of a run that was taken over: where a former daemon put it.
-    pub(crate) fn know_cgroup_again(&mut self, id: InstanceId) {
-        if let Some((Some(own), stem)) = self.cgroup_place(id) {
-            self.cgroups.insert(self.supervisor.writes_as(id), crate::cgroup::folder(&own, &stem));
+    /// Look where cgroups can be made, before the first is needed.
+    pub(crate) fn settle_cgroups(&mut self) {
+        if self.cgroups.is_settled() {
+            return;
         }
+        let ours = [std::process::id().cast_signed(), self.handover.guardian_pid];
+        self.cgroups = crate::cgroup::Cgroups::find(self.home.root(), &ours);
+        if let Some(folder) = self.cgroups.descriptor() {
+            // Where there are none, apps run without.
+            let _ = self.reactor.cgroups(folder);
+        }
+    }
+
+    /// The next start will find its cgroup.
+    pub(crate) fn make_spares_if_due(&mut self) {
+        if self.spares_at_ns.is_none_or(|at| at > velos_ffi::now_ns()) {
+            return;
+        }
+        self.spares_at_ns = None;
+        self.settle_cgroups();
+        self.cgroups.make_spares(self.supervisor.next_run());
     }
 
     /// Inherited by what it starts; a child that it started before this instant keeps the daemon's.
@@ -282,9 +289,6 @@ impl Control {
         }
         let names = ["out", "err", "in"].map(|suffix| format!("{stem}.{suffix}"));
         self.tell_guardian(&Packet::Release(names.into()), &[]);
-        if let Some(folder) = self.cgroups.remove(&instance) {
-            crate::cgroup::remove(&folder);
-        }
         self.remove_pid_file(&self.home.pids().join(format!("{stem}.pid")));
     }
 
@@ -344,16 +348,20 @@ impl Control {
             String::new()
         };
         let logs = self.home.logs();
-        let log = |given: &Option<velos_core::raw_string::RawString>, kind: &str| match given {
-            Some(path) => path.as_path().to_path_buf(),
+        let log = |given: &Option<RawString>, kind: &str| match given {
+            Some(path) => numbered(path.as_path(), &number),
             None => logs.join(format!("{stem}-{kind}{number}.log")),
+        };
+        let both = |path: &RawString| match path.as_bytes() {
+            b"" => logs.join(format!("{stem}{number}.log")),
+            _ => numbered(path.as_path(), &number),
         };
         let own = format!("{stem}-{}", id.0);
         Some(CapturePaths {
             run: self.home.run(),
             out_log: log(&spec.logs.out, "out"),
             err_log: log(&spec.logs.err, "error"),
-            both_log: spec.logs.combined.as_ref().map(|path| path.as_path().to_path_buf()),
+            both_log: spec.logs.combined.as_ref().map(both),
             stamp: spec.logs.timestamps.clone().filter(|form| !form.contains('\0')),
             is_json: spec.logs.format == LogFormat::Json,
             json_name: if spec.logs.format == LogFormat::Json {
@@ -396,6 +404,20 @@ impl CapturePaths {
     }
 }
 
+/// `/var/log/api.log` of the second of several instances is `/var/log/api-1.log`; a device stays what it is.
+fn numbered(path: &std::path::Path, number: &str) -> PathBuf {
+    if number.is_empty() || path.starts_with("/dev") {
+        return path.to_path_buf();
+    }
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(number);
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
 /// Between the quotes of JSON; names hold no control characters.
 fn json_text(name: &str) -> String {
     name.replace('\\', "\\\\").replace('"', "\\\"")
@@ -403,9 +425,13 @@ fn json_text(name: &str) -> String {
 
 /// The interpreter, if its place follows from the environment.
 fn found_again(spec: &AppSpec) -> Option<crate::interpreter::Found> {
+    let variable = |name: &str| spec.env.get(&RawString::from(name)).map(RawString::to_text);
+    let place = crate::interpreter::Place { cwd: spec.cwd.as_path(), variable: &variable };
+    if spec.follows_venv {
+        return crate::interpreter::python(spec.script.as_path(), &place);
+    }
     let name = spec.interpreter.as_deref().filter(|_| spec.found_in_path)?;
-    let search = spec.env.get(&RawString::from("PATH"))?.to_text();
-    crate::interpreter::find(name, &search, spec.cwd.as_path())
+    crate::interpreter::find(name, &place)
 }
 
 /// `KEY=VALUE` entries of a child: the declared environment and our own variables, which win.

@@ -124,6 +124,7 @@ impl Control {
             capture: self.captures.get(&self.supervisor.writes_as(id)).map_or(0, |capture| capture.token),
             rights: rights::of(&app.spec),
             channel: None,
+            own_cgroup: false,
         };
         self.reactor.spawn(token, &spec).map_err(|error| SpawnFailure {
             stage: crate::effects::stage(error.stage),

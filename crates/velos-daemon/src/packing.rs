@@ -76,6 +76,7 @@ impl Control {
             capture: 0,
             rights: Rights { nice: Some(NICE), ..Rights::default() },
             channel: None,
+            own_cgroup: false,
         };
         match self.reactor.spawn(token, &spec) {
             Ok(_) => self.packing.working = Some(token),

@@ -46,7 +46,7 @@ pub(crate) fn check(spec: &AppSpec) -> Result<(), ErrorReply> {
     let name = spec.name.as_str();
     let refused = |text: String| ErrorReply::new(ErrorCode::Refused, format!("app \"{name}\": {text}"));
     if spec.limits.need_cgroup()
-        && let Some(reason) = crate::cgroup::refusal(crate::cgroup::own().as_deref(), &spec.limits)
+        && let Some(reason) = crate::cgroup::refusal(&spec.limits)
     {
         return Err(refused(format!("memory_max, memory_high, cpu_max and pids_max need a cgroup: {reason}"))
             .hint("run the daemon in a systemd unit with Delegate=yes; max_memory_restart and the rlimits need none"));

@@ -1,9 +1,12 @@
 //! When the moments of cron expressions come, by the wall clock of their place.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use velos_core::app::{CronFields, CronSpec};
+use velos_core::instance::InstanceId;
 
 /// No expression that has a moment at all waits longer: 29 February comes within 8 years.
 const DAYS_MAX: u32 = 8 * 366 + 1;
@@ -51,6 +54,65 @@ fn first_of(fields: &CronFields, date: Date, zone: &TimeZone, now: Timestamp) ->
     None
 }
 
+/// The moments that are waited for.
+#[derive(Debug, Default)]
+pub(crate) struct Moments(BTreeMap<InstanceId, Moment>);
+
+#[derive(Debug)]
+struct Moment {
+    cron: CronSpec,
+    /// Wall clock, ms: when this was worked out, and when it is due. `None`: never.
+    since_ms: i64,
+    at_ms: Option<i64>,
+}
+
+/// What came of a look at the clock.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Passed {
+    /// Once each, however many moments have passed since the look before.
+    pub(crate) due: Vec<InstanceId>,
+    /// What is new and never comes.
+    pub(crate) never: Vec<(InstanceId, CronSpec)>,
+}
+
+impl Moments {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Of one instance, ms since 1970.
+    pub(crate) fn of(&self, id: InstanceId) -> Option<i64> {
+        self.0.get(&id)?.at_ms
+    }
+
+    /// The first of all.
+    pub(crate) fn next(&self) -> Option<i64> {
+        self.0.values().filter_map(|known| known.at_ms).min()
+    }
+
+    /// Look at the clock, which may have been set since the last look: put forward, what was left out comes once; put
+    /// back, the moments up to then come again.
+    pub(crate) fn pass(&mut self, crons: BTreeMap<InstanceId, CronSpec>, wall_ms: i64) -> Passed {
+        let mut passed = Passed::default();
+        self.0.retain(|id, known| crons.get(id) == Some(&known.cron) && known.since_ms <= wall_ms);
+        for (id, cron) in crons {
+            let due = self.0.get(&id).map(|known| known.at_ms.is_some_and(|at| at <= wall_ms));
+            if due == Some(false) {
+                continue;
+            }
+            if due == Some(true) {
+                passed.due.push(id);
+            }
+            let at_ms = next(&cron, wall_ms);
+            if at_ms.is_none() && due.is_none() {
+                passed.never.push((id, cron.clone()));
+            }
+            self.0.insert(id, Moment { cron, since_ms: wall_ms, at_ms });
+        }
+        passed
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,5 +152,32 @@ mod tests {
     fn what_never_comes() {
         assert_eq!(after("0 0 31 2 *", "UTC", "2026-01-01T00:00:00Z"), None);
         assert_eq!(after("* * * * *", "No/Where", "2026-01-01T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_by_an_hour() {
+        const HOUR_MS: i64 = 3_600_000;
+        const MINUTE_MS: i64 = 60_000;
+        let cron = CronSpec { expression: "*/10 * * * *".to_owned(), timezone: Some("UTC".to_owned()) };
+        let crons = || BTreeMap::from([(InstanceId(0), cron.clone())]);
+        let ten: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
+        let ten = ten.as_millisecond();
+        let mut moments = Moments::default();
+        let due = |moments: &mut Moments, wall_ms: i64| moments.pass(crons(), wall_ms).due.len();
+        assert_eq!(due(&mut moments, ten + 1), 0);
+        assert_eq!(moments.next(), Some(ten + 10 * MINUTE_MS));
+        // Forward: six moments are left out, one run makes up for them.
+        let forward = ten + HOUR_MS + MINUTE_MS;
+        assert_eq!(due(&mut moments, forward), 1);
+        assert_eq!(due(&mut moments, forward + 1), 0);
+        assert_eq!(moments.next(), Some(ten + HOUR_MS + 10 * MINUTE_MS));
+        // Back: it is not silent until the old time is reached again.
+        let back = ten + MINUTE_MS;
+        assert_eq!(due(&mut moments, back), 0);
+        assert_eq!(moments.next(), Some(ten + 10 * MINUTE_MS));
+        assert_eq!(due(&mut moments, ten + 10 * MINUTE_MS), 1);
+        // What is gone is not waited for.
+        assert_eq!(moments.pass(BTreeMap::new(), ten + 30 * MINUTE_MS), Passed::default());
+        assert_eq!(moments.next(), None);
     }
 }

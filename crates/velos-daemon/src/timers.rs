@@ -8,7 +8,7 @@ use velos_core::instance::InstanceId;
 use velos_supervisor::Input;
 
 use crate::control::{Control, now};
-use crate::schedule;
+use crate::schedule::Moments;
 
 /// Memory is looked at so often, ns.
 const MEMORY_EVERY_NS: u64 = 1_000_000_000;
@@ -20,15 +20,7 @@ const WALL_EVERY_NS: u64 = 30_000_000_000;
 pub(crate) struct Timers {
     memory_at_ns: Option<u64>,
     schedules_at_ns: Option<u64>,
-    schedules: BTreeMap<InstanceId, Scheduled>,
-}
-
-#[derive(Debug)]
-struct Scheduled {
-    cron: CronSpec,
-    /// Wall clock, ms: when this was worked out, and when it is due. `None`: never.
-    since_ms: i64,
-    at_ms: Option<i64>,
+    schedules: Moments,
 }
 
 impl Timers {
@@ -38,7 +30,7 @@ impl Timers {
 
     /// When an instance is started again or run by its schedule, ms since 1970.
     pub(crate) fn next_run_ms(&self, id: InstanceId) -> Option<i64> {
-        self.schedules.get(&id)?.at_ms
+        self.schedules.of(id)
     }
 }
 
@@ -55,6 +47,7 @@ impl Control {
         self.pack_next();
         self.watch_dogs();
         self.tick_live();
+        self.make_spares_if_due();
     }
 
     fn watch_memory(&mut self) {
@@ -108,30 +101,17 @@ impl Control {
             return;
         }
         let wall_ms = now().wall_ms;
-        self.timers.schedules.retain(|id, known| {
-            // Where the clock was set back, the moments up to then come again.
-            crons.get(id) == Some(&known.cron) && known.since_ms <= wall_ms
-        });
-        for (id, cron) in crons {
-            let due = self.timers.schedules.get(&id).map(|known| known.at_ms.is_some_and(|at| at <= wall_ms));
-            if due == Some(false) {
-                continue;
-            }
-            if due == Some(true) {
-                self.inputs.push(Input::ScheduleDue { instance: id });
-            }
-            let at_ms = schedule::next(&cron, wall_ms);
-            if at_ms.is_none() && due.is_none() {
-                let zone = cron.timezone.as_deref().unwrap_or("local time");
-                let text = format!(
-                    "its schedule {:?} ({zone}) never comes; is the time zone installed?",
-                    cron.expression
-                );
-                self.note(Some(id), What::Note { text });
-            }
-            self.timers.schedules.insert(id, Scheduled { cron, since_ms: wall_ms, at_ms });
+        let passed = self.timers.schedules.pass(crons, wall_ms);
+        self.inputs.extend(passed.due.into_iter().map(|instance| Input::ScheduleDue { instance }));
+        for (id, cron) in passed.never {
+            let zone = cron.timezone.as_deref().unwrap_or("local time");
+            let text = format!(
+                "its schedule {:?} ({zone}) never comes; is the time zone installed?",
+                cron.expression
+            );
+            self.note(Some(id), What::Note { text });
         }
-        let next_ms = self.timers.schedules.values().filter_map(|known| known.at_ms).min();
+        let next_ms = self.timers.schedules.next();
         self.timers.schedules_at_ns = next_ms.map(|at_ms| {
             let wait_ms = u64::try_from(at_ms.saturating_sub(wall_ms)).unwrap_or(0);
             velos_ffi::now_ns() + wait_ms.saturating_mul(1_000_000).min(WALL_EVERY_NS)

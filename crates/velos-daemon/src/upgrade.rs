@@ -77,6 +77,7 @@ impl Control {
             capture: 0,
             rights: velos_ffi::Rights::default(),
             channel: None,
+            own_cgroup: false,
         };
         self.reactor.spawn(token, &spec).map_err(|error| {
             let reason = std::io::Error::from_raw_os_error(error.errno.0);

@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, c_char};
 use std::marker::PhantomData;
-use std::os::fd::RawFd;
+use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::{self, NonNull};
@@ -18,6 +18,8 @@ use crate::{Errno, Event, check};
 
 /// Events of one batch.
 const BATCH: usize = 256;
+/// VELOS_SPAWN_CGROUP.
+const SPAWN_CGROUP: u32 = 0x40;
 
 /// Bounds of the reactor; zero takes the default of the header.
 #[derive(Clone, Copy, Debug, Default)]
@@ -120,7 +122,7 @@ impl Reactor {
         let groups = rights.groups.as_deref().unwrap_or_default();
         let raw_spec = RawSpawnSpec {
             size: size_of::<RawSpawnSpec>() as u32,
-            flags: rights.flags(),
+            flags: rights.flags() | if spec.own_cgroup { SPAWN_CGROUP } else { 0 },
             path: path.as_ptr(),
             argv: argv.pointers.as_ptr(),
             envp: envp.pointers.as_ptr(),
@@ -144,6 +146,12 @@ impl Reactor {
             Ok(_) => Ok(Spawned { pid: out.pid, start_ticks: out.start_ticks }),
             Err(errno) => Err(SpawnError { stage: Stage::from_raw(out.stage), errno }),
         }
+    }
+
+    /// Where runs get cgroups of their own: a folder of a cgroup v2 hierarchy.
+    pub fn cgroups(&mut self, folder: OwnedFd) -> Result<(), Errno> {
+        // SAFETY: no pointers but the reactor, which is alive until drop; the descriptor passes in (header).
+        check(unsafe { sys::velos_cgroups(self.raw.as_ptr(), folder.into_raw_fd()) }).map(|_| ())
     }
 
     /// Take over a running process.

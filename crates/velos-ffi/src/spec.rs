@@ -75,6 +75,8 @@ pub struct SpawnSpec<'a> {
     pub rights: Rights,
     /// Becomes descriptor 3 of the program.
     pub channel: Option<RawFd>,
+    /// In a cgroup of its own, where there is a place for them.
+    pub own_cgroup: bool,
 }
 
 /// A process that was started.

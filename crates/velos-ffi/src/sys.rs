@@ -174,6 +174,7 @@ unsafe extern "C" {
         spec: *const RawSpawnSpec,
         out: *mut RawSpawned,
     ) -> i32;
+    pub(crate) fn velos_cgroups(r: *mut RawReactor, fd: i32) -> i32;
     pub(crate) fn velos_adopt(
         r: *mut RawReactor,
         token: u64,

@@ -118,6 +118,11 @@ impl Supervisor {
         self.instances.values().find(|instance| instance.token == Some(token)).map(|instance| instance.id)
     }
 
+    /// The number of the next attempt.
+    pub fn next_run(&self) -> Token {
+        Token(self.next_token)
+    }
+
     /// How an instance stands, as the outcome of a request that went well.
     pub fn outcome_of(&self, id: InstanceId) -> Option<velos_core::protocol::Outcome> {
         let (instance, name) = self.named(id)?;

@@ -4,8 +4,10 @@
 //! it has proved itself the two change places, so that people keep seeing the same id, and the stand-in is deleted with
 //! the old process. A stand-in that fails is deleted with the new one, and the rollout ends there.
 
+use velos_core::error::{ErrorCode, ErrorReply};
 use velos_core::event::{Cause, Verb, What};
 use velos_core::instance::{Goal, InstanceId, Phase};
+use velos_core::protocol::Refusal;
 
 use crate::instance::Instance;
 use crate::tickets::outcome;
@@ -50,8 +52,10 @@ impl Supervisor {
     ) {
         let known =
             |id: &InstanceId| self.instances.get(id).is_some_and(|instance| instance.stands_in_for.is_none());
-        let queue: Vec<InstanceId> = ids.into_iter().filter(known).collect();
-        self.tickets.add(ticket, Verb::Reload, queue.clone(), Vec::new());
+        let (busy, queue): (Vec<InstanceId>, Vec<InstanceId>) =
+            ids.into_iter().filter(known).partition(|id| self.is_reloaded(*id));
+        let refused = self.refuse_busy(&busy);
+        self.tickets.add(ticket, Verb::Reload, queue.clone(), refused);
         let runs = |id: &InstanceId| {
             self.instances.get(id).is_some_and(|one| one.goal == Goal::Up && one.phase == Phase::Online)
         };
@@ -62,6 +66,30 @@ impl Supervisor {
         let (by, stage, failure) = (by.to_owned(), Stage::Next, String::new());
         self.reloads.push(Reload { ticket, by, queue, started, stage, failure });
         self.advance_reloads(now, out);
+    }
+
+    /// Whether a rollout has it in hand or before it. What waits for its end is each app's own affair: others go on.
+    fn is_reloaded(&self, id: InstanceId) -> bool {
+        self.reloads.iter().any(|reload| {
+            let in_hand = match reload.stage {
+                Stage::Proving { old, .. } | Stage::Dropping { old, .. } => old == id,
+                Stage::Starting { id: started } => started == id,
+                Stage::Retiring { .. } | Stage::Next => false,
+            };
+            in_hand || reload.queue.contains(&id)
+        })
+    }
+
+    fn refuse_busy(&self, busy: &[InstanceId]) -> Vec<Refusal> {
+        let mut names: Vec<&str> =
+            busy.iter().filter_map(|id| self.named(*id)).map(|(_, name)| name).collect();
+        names.dedup();
+        let refusal = |name: &str| {
+            let error = ErrorReply::new(ErrorCode::Busy, format!("a reload of \"{name}\" is in progress"))
+                .hint(format!("wait for it: velos events -f {name}; `velos stop {name}` ends it"));
+            Refusal { name: name.to_owned(), error }
+        };
+        names.into_iter().map(refusal).collect()
     }
 
     /// Take every rollout as far as the facts allow.

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use velos_core::protocol::{HelloReply, InstanceSummary, ListReply, Targets, method};
 
 use crate::wire::Wire;
-use crate::{SOON, processes, wait_for, wait_until};
+use crate::{SOON, cgroups, processes, wait_for, wait_until};
 
 /// No command takes this long.
 const COMMAND_TIME_MAX: Duration = Duration::from_secs(60);
@@ -301,6 +301,7 @@ impl Drop for TestEnv {
             }
         }
         processes::end_all_of(&self.home);
+        cgroups::end_all_of(&self.home);
         if let Err(error) = std::fs::remove_dir_all(&self.root) {
             eprintln!("cannot remove {}: {error}", self.root.display());
         }

@@ -4,6 +4,7 @@
 //! report and needs no pipe. Only raw system calls run in the child: no libc, no allocation, no look-up.
 
 const std = @import("std");
+const builtin = @import("builtin");
 const linux = std.os.linux;
 const abi = @import("../abi.zig");
 const sys = @import("../sys.zig");
@@ -15,6 +16,8 @@ pub const Launcher = struct {
     stack: []align(std.heap.page_size_min) u8,
     /// Signals that are not at their default here. The daemon settles them before it starts anything.
     altered: ?u64 = null,
+    /// This kernel, or a filter of system calls, does not start anything in a cgroup.
+    refuses_cgroups: bool = false,
 
     pub fn init() ?Launcher {
         return .{ .stack = sys.map(stack_bytes) orelse return null };
@@ -34,10 +37,20 @@ pub const Launcher = struct {
         _ = linux.sigprocmask(linux.SIG.BLOCK, &all, &before);
         defer _ = linux.sigprocmask(linux.SIG.SETMASK, &before, null);
 
+        out.* = .{ .pid = 0, .pidfd = -1 };
         var pidfd: i32 = -1;
         const flags = linux.CLONE.VM | linux.CLONE.VFORK | linux.CLONE.PIDFD | @intFromEnum(linux.SIG.CHLD);
         const top = @intFromPtr(launcher.stack.ptr) + launcher.stack.len;
-        const rc = linux.clone(child_main, top, flags, @intFromPtr(&order), &pidfd, 0, null);
+        var rc: usize = @bitCast(@as(isize, -1));
+        if (plan.cgroup >= 0 and !launcher.refuses_cgroups) {
+            rc = clone_into(launcher.stack, flags, &order, &pidfd, plan.cgroup);
+            out.in_cgroup = linux.errno(rc) == .SUCCESS;
+            switch (linux.errno(rc)) {
+                .NOSYS, .INVAL, .PERM, .@"2BIG" => launcher.refuses_cgroups = true,
+                else => {},
+            }
+        }
+        if (!out.in_cgroup) rc = linux.clone(child_main, top, flags, @intFromPtr(&order), &pidfd, 0, null);
         if (linux.errno(rc) != .SUCCESS) {
             failure.* = .{ .stage = .fork, .errno = @intFromEnum(linux.errno(rc)) };
             return -failure.errno;
@@ -49,10 +62,88 @@ pub const Launcher = struct {
             sys.close(pidfd);
             return -failure.errno;
         }
-        out.* = .{ .pid = pid, .pidfd = pidfd };
+        out.pid = pid;
+        out.pidfd = pidfd;
         return 0;
     }
 };
+
+const into_cgroup: u64 = 0x2_0000_0000;
+
+/// struct clone_args of clone(2).
+const CloneArguments = extern struct {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64 = 0,
+    parent_tid: u64 = 0,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64 = 0,
+    set_tid: u64 = 0,
+    set_tid_size: u64 = 0,
+    cgroup: u64,
+};
+
+/// The same as clone(2) with these flags, but the child is in another cgroup from its first instruction.
+fn clone_into(stack: []align(std.heap.page_size_min) u8, flags: u32, order: *Order, pidfd: *i32, cgroup: i32) usize {
+    const signal_mask: u32 = 0xff;
+    var arguments: CloneArguments = .{
+        .flags = (flags & ~signal_mask) | into_cgroup,
+        .pidfd = @intFromPtr(pidfd),
+        .exit_signal = flags & signal_mask,
+        .stack = @intFromPtr(stack.ptr),
+        .stack_size = stack.len,
+        .cgroup = @intCast(cgroup),
+    };
+    return clone3(&arguments, @intFromPtr(order));
+}
+
+/// The child runs on a stack of its own and never comes back, so only the parent leaves this function. Its registers are
+/// copies: what the child does to them does not concern the parent.
+fn clone3(arguments: *const CloneArguments, order: usize) usize {
+    const number = @intFromEnum(linux.SYS.clone3);
+    return switch (builtin.cpu.arch) {
+        .x86_64 => asm volatile (
+            \\ syscall
+            \\ testl %%eax, %%eax
+            \\ jnz 1f
+            \\ xorl %%ebp, %%ebp
+            \\ movq %%r8, %%rdi
+            \\ callq *%%r9
+            \\ ud2
+            \\1:
+            : [ret] "={rax}" (-> usize),
+            : [number] "{rax}" (number),
+              [arguments] "{rdi}" (arguments),
+              [size] "{rsi}" (@as(usize, @sizeOf(CloneArguments))),
+              [order] "{r8}" (order),
+              [main] "{r9}" (&child_never_returns),
+            : .{ .rcx = true, .r11 = true, .memory = true }),
+        .aarch64 => asm volatile (
+            \\ svc #0
+            \\ cbnz x0, 1f
+            \\ mov x29, xzr
+            \\ mov x30, xzr
+            \\ mov x0, x9
+            \\ blr x10
+            \\ brk #1
+            \\1:
+            : [ret] "={x0}" (-> usize),
+            : [number] "{x8}" (number),
+              [arguments] "{x0}" (arguments),
+              [size] "{x1}" (@as(usize, @sizeOf(CloneArguments))),
+              [order] "{x9}" (order),
+              [main] "{x10}" (&child_never_returns),
+            : .{ .memory = true }),
+        else => @bitCast(-@as(isize, @intFromEnum(linux.E.NOSYS))),
+    };
+}
+
+fn child_never_returns(argument: usize) callconv(.c) noreturn {
+    _ = child_main(argument);
+    unreachable;
+}
 
 const Order = struct {
     plan: *const spawn.Plan,

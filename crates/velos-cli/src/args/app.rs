@@ -41,6 +41,9 @@ pub(crate) struct AppFlags {
     /// Do not watch these (lines of a gitignore file)
     #[arg(long, value_name = "PATTERN")]
     pub(crate) ignore_watch: Vec<String>,
+    /// Only files with these extensions: js,json
+    #[arg(long, value_name = "EXTENSIONS", value_delimiter = ',')]
+    pub(crate) ext: Vec<String>,
     /// Quiet time after a change before the restart [default: 200ms]
     #[arg(long, value_name = "TIME")]
     pub(crate) watch_delay: Option<String>,
@@ -62,8 +65,8 @@ pub(crate) struct AppFlags {
     /// File for standard error
     #[arg(long, value_name = "FILE")]
     pub(crate) error: Option<String>,
-    /// File for both
-    #[arg(long = "log", short = 'l', value_name = "FILE")]
+    /// File for both [default: <name>.log beside the others]
+    #[arg(long = "log", short = 'l', value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
     pub(crate) combined: Option<String>,
     /// All instances write to the same files
     #[arg(long)]

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Command, FromArgMatches};
 
-use super::{Arguments, Daemon, Globals, List, Logs, OptionalTargets, Restart, Start, Targets};
+use super::{Arguments, Daemon, Ending, Globals, List, Logs, OptionalTargets, Restart, Start, Targets};
 
 impl Arguments {
     /// The words of the command line, if the second is one of those commands and all of them are right.
@@ -30,8 +30,8 @@ fn known(word: &str) -> Option<(&'static str, Augment)> {
     let found: (&'static str, Augment) = match word {
         "list" | "ls" | "l" | "ps" | "status" => ("list", List::augment_args),
         "start" => ("start", Start::augment_args),
-        "stop" => ("stop", targets),
-        "delete" => ("delete", targets),
+        "stop" => ("stop", Ending::augment_args),
+        "delete" => ("delete", Ending::augment_args),
         "info" => ("info", targets),
         "why" => ("why", targets),
         "restart" => ("restart", Restart::augment_args),
@@ -61,6 +61,7 @@ mod tests {
             "start app.js --name api -i max -- --port 3000",
             "start a b -e A=1 --max-memory-restart 1G -s",
             "stop api --machine",
+            "stop velos.toml --only api,db",
             "restart api --update-env -k 5s",
             "logs api -n 3 --err -f",
             "ping",

@@ -53,10 +53,12 @@ pub(crate) fn amend(flags: &AppFlags, spec: &mut AppSpec, cwd: &Path) -> Result<
 fn restart_policy(flags: &AppFlags, policy: &mut RestartPolicy) -> Result<(), ErrorReply> {
     policy.autorestart &= !flags.no_autorestart;
     policy.max_restarts = flags.max_restarts.unwrap_or(policy.max_restarts);
-    set(&mut policy.min_uptime_ms, duration("--min-uptime", &flags.min_uptime)?);
-    set(&mut policy.restart_delay_ms, duration("--restart-delay", &flags.restart_delay)?);
-    let base = duration("--exp-backoff-restart-delay", &flags.exp_backoff_restart_delay)?;
-    set(&mut policy.backoff_base_ms, base);
+    let standard = RestartPolicy::default();
+    set_time(&mut policy.min_uptime_ms, "--min-uptime", &flags.min_uptime, standard.min_uptime_ms)?;
+    let delay = standard.restart_delay_ms;
+    set_time(&mut policy.restart_delay_ms, "--restart-delay", &flags.restart_delay, delay)?;
+    let (flag, base) = ("--exp-backoff-restart-delay", standard.backoff_base_ms);
+    set_time(&mut policy.backoff_base_ms, flag, &flags.exp_backoff_restart_delay, base)?;
     if !flags.stop_exit_codes.is_empty() {
         policy.stop_exit_codes.clone_from(&flags.stop_exit_codes);
     }
@@ -87,8 +89,12 @@ fn cron(expression: &str) -> Result<Option<CronSpec>, ErrorReply> {
 }
 
 fn stop_policy(flags: &AppFlags, policy: &mut StopPolicy) -> Result<(), ErrorReply> {
-    set(&mut policy.kill_timeout_ms, duration("--kill-timeout", &flags.kill_timeout)?);
-    if let Some(text) = &flags.kill_signal {
+    let standard = StopPolicy::default();
+    let timeout = standard.kill_timeout_ms;
+    set_time(&mut policy.kill_timeout_ms, "--kill-timeout", &flags.kill_timeout, timeout)?;
+    if flags.kill_signal.as_deref() == Some("null") {
+        policy.kill_signal = standard.kill_signal;
+    } else if let Some(text) = &flags.kill_signal {
         policy.kill_signal = text.parse().map_err(|error| usage(format!("--kill-signal: {error}")))?;
     }
     policy.with_message |= flags.shutdown_with_message;
@@ -98,20 +104,33 @@ fn stop_policy(flags: &AppFlags, policy: &mut StopPolicy) -> Result<(), ErrorRep
 
 fn readiness_policy(flags: &AppFlags, policy: &mut ReadinessPolicy) -> Result<(), ErrorReply> {
     policy.wait_ready |= flags.wait_ready;
-    set(&mut policy.listen_timeout_ms, duration("--listen-timeout", &flags.listen_timeout)?);
+    let standard = ReadinessPolicy::default().listen_timeout_ms;
+    set_time(&mut policy.listen_timeout_ms, "--listen-timeout", &flags.listen_timeout, standard)?;
     Ok(())
 }
 
 fn watch_spec(flags: &AppFlags, watch: &mut Option<WatchSpec>, cwd: &Path) -> Result<(), ErrorReply> {
+    if !flags.ext.is_empty() && flags.watch.is_empty() && watch.is_none() {
+        return Err(usage("--ext needs --watch").hint("add --watch"));
+    }
     if !flags.watch.is_empty() {
         let watch = watch.get_or_insert_default();
         // `cwd/.` and `cwd` are one place.
         let place = |path: &String| cwd.join(path).components().collect::<PathBuf>().into();
         watch.paths = flags.watch.iter().map(place).collect();
     }
-    let delay = duration("--watch-delay", &flags.watch_delay)?;
+    let standard = WatchSpec::default().debounce_ms;
+    let mut delay = standard;
+    set_time(&mut delay, "--watch-delay", &flags.watch_delay, standard)?;
+    let delay = flags.watch_delay.is_some().then_some(delay);
     match watch {
         Some(watch) => {
+            if !flags.ext.is_empty() {
+                // Nothing but folders and what ends so.
+                watch
+                    .ignore
+                    .splice(0..0, ["*".to_owned(), "!*/".to_owned()].into_iter().chain(only_these(flags)));
+            }
             watch.ignore.extend(flags.ignore_watch.iter().cloned());
             set(&mut watch.debounce_ms, delay);
             Ok(())
@@ -121,21 +140,31 @@ fn watch_spec(flags: &AppFlags, watch: &mut Option<WatchSpec>, cwd: &Path) -> Re
     }
 }
 
+fn only_these(flags: &AppFlags) -> impl Iterator<Item = String> {
+    flags.ext.iter().map(|extension| format!("!*.{}", extension.trim_start_matches(['*', '.'])))
+}
+
 /// Flags that mean the same as keys of a configuration file are read as those.
 fn from_keys(flags: &AppFlags, spec: &mut AppSpec, cwd: &Path) -> Result<(), ErrorReply> {
     let mut app = Map::new();
     let mut logs = Map::new();
+    // "null" takes a file of one's own back.
+    let is_said = |value: &&String| *value != "null";
     for (key, value) in [("out", &flags.output), ("err", &flags.error), ("combined", &flags.combined)] {
-        put(&mut logs, key, value.clone());
+        put(&mut logs, key, value.as_ref().filter(is_said).cloned());
     }
-    put(&mut logs, "timestamps", flags.log_date_format.clone());
+    if flags.combined.as_deref() == Some("") {
+        logs.insert("combined".to_owned(), true.into());
+    }
+    put(&mut logs, "timestamps", flags.log_date_format.as_ref().filter(is_said).cloned());
     if flags.time {
         logs.entry("timestamps").or_insert(true.into());
     }
     let mut user = Map::new();
     put(&mut user, "uid", flags.uid.clone());
     put(&mut user, "gid", flags.gid.clone());
-    put(&mut app, "pid_file", flags.pid.clone());
+    put(&mut app, "pid_file", flags.pid.as_ref().filter(is_said).cloned());
+    take_back(flags, spec);
     let (has_logs, has_user) = (!logs.is_empty(), !user.is_empty());
     app.insert("logs".to_owned(), logs.into());
     app.insert("user".to_owned(), user.into());
@@ -147,10 +176,10 @@ fn from_keys(flags: &AppFlags, spec: &mut AppSpec, cwd: &Path) -> Result<(), Err
         }
         spec.pid_file = read.spec.pid_file.or(spec.pid_file.take());
         let (logs, given) = (&mut spec.logs, read.spec.logs);
-        if flags.output.is_some() {
+        if flags.output.as_ref().is_some_and(|value| is_said(&value)) {
             (logs.out, logs.discard_out) = (given.out, given.discard_out);
         }
-        if flags.error.is_some() {
+        if flags.error.as_ref().is_some_and(|value| is_said(&value)) {
             (logs.err, logs.discard_err) = (given.err, given.discard_err);
         }
         logs.combined = given.combined.or(logs.combined.take());
@@ -166,6 +195,27 @@ fn from_keys(flags: &AppFlags, spec: &mut AppSpec, cwd: &Path) -> Result<(), Err
         None => {}
     }
     Ok(())
+}
+
+/// "null" takes back what was said of files and times before.
+fn take_back(flags: &AppFlags, spec: &mut AppSpec) {
+    let is_null = |value: &Option<String>| value.as_deref() == Some("null");
+    let logs = &mut spec.logs;
+    if is_null(&flags.output) {
+        (logs.out, logs.discard_out) = (None, false);
+    }
+    if is_null(&flags.error) {
+        (logs.err, logs.discard_err) = (None, false);
+    }
+    if is_null(&flags.combined) {
+        logs.combined = None;
+    }
+    if is_null(&flags.log_date_format) {
+        logs.timestamps = None;
+    }
+    if is_null(&flags.pid) {
+        spec.pid_file = None;
+    }
 }
 
 fn read_keys(mut app: Map<String, Value>, cwd: &Path) -> Result<velos_config::Declaration, ErrorReply> {
@@ -191,6 +241,15 @@ fn set<T>(into: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *into = value;
     }
+}
+
+/// "null" means the standard.
+fn set_time(into: &mut u64, flag: &str, text: &Option<String>, standard: u64) -> Result<(), ErrorReply> {
+    match text.as_deref() {
+        Some("null") => *into = standard,
+        _ => set(into, duration(flag, text)?),
+    }
+    Ok(())
 }
 
 pub(crate) fn duration(flag: &str, text: &Option<String>) -> Result<Option<u64>, ErrorReply> {

@@ -30,9 +30,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// Check everything before anything is done.
     pub(crate) fn new(start: &Start) -> Result<Self, ErrorReply> {
-        let here = std::env::current_dir().map_err(|error| {
-            failed(format!("cannot tell where we are: {error}")).hint("change to a folder that exists")
-        })?;
+        let here = super::here()?;
         let cwd = start.cwd.as_ref().map_or_else(|| here.clone(), |cwd| here.join(cwd));
         if !cwd.is_dir() {
             return Err(failed(format!("the working directory {} is not a directory", cwd.display()))
@@ -106,6 +104,7 @@ pub(crate) fn declare(
         script: resolved.script.into(),
         program: resolved.program.into(),
         found_in_path: resolved.found_in_path,
+        follows_venv: resolved.follows_venv,
         env,
         interpreter: resolved.interpreter,
         argv,
@@ -159,13 +158,17 @@ fn name_of_command_line(line: &str) -> String {
     name.trim_end().to_owned()
 }
 
+/// A Python shows nothing of its output until a block is full. A shell may start one.
+pub(crate) fn unbuffer(interpreter: Option<&str>, env: &mut BTreeMap<RawString, RawString>) {
+    if interpreter.is_some_and(|name| name.starts_with("python") || ["sh", "bash"].contains(&name)) {
+        env.entry("PYTHONUNBUFFERED".into()).or_insert_with(|| "1".into());
+    }
+}
+
 /// The caller's environment, then what was declared.
 fn environment(shared: &Shared, interpreter: Option<&str>) -> BTreeMap<RawString, RawString> {
     let mut env = super::from_file::callers_environment();
-    if interpreter.is_some_and(|name| name.starts_with("python")) {
-        // Or nothing is seen of its output until a block is full.
-        env.entry("PYTHONUNBUFFERED".into()).or_insert_with(|| "1".into());
-    }
+    unbuffer(interpreter, &mut env);
     env.extend(shared.declared.iter().cloned());
     env
 }

@@ -75,8 +75,8 @@ pub(crate) fn load(context: &super::Context, path: &Path, wanted: &Wanted<'_>) -
         json_is_script: super::is_pm2_compatible(),
     };
     let config = match path.as_os_str() == STDIN {
-        true => velos_config::load_unnamed(&here()?, &standard_input()?, &options),
-        false => velos_config::load(path, &options),
+        true => velos_config::load_unnamed(&super::here()?, &standard_input()?, &options),
+        false => velos_config::load(&super::here()?.join(path), &options),
     };
     let config = config.map_err(|error| reply(&error))?;
     if !context.machine && !context.quiet {
@@ -90,10 +90,6 @@ pub(crate) fn load(context: &super::Context, path: &Path, wanted: &Wanted<'_>) -
         }
     }
     Ok(config)
-}
-
-fn here() -> Result<PathBuf, ErrorReply> {
-    std::env::current_dir().map_err(|error| super::failed(format!("cannot tell where we are: {error}")))
 }
 
 fn standard_input() -> Result<String, ErrorReply> {
@@ -114,6 +110,7 @@ pub(crate) fn expand(
     context: &super::Context,
     client: &mut Client,
     targets: &[String],
+    only: &[String],
 ) -> Result<Vec<String>, ErrorReply> {
     let mut expanded = Vec::new();
     for target in targets {
@@ -125,7 +122,13 @@ pub(crate) fn expand(
         let list: ListReply = client.call(method::LIST, &Targets::default())?;
         let is_known = |name: &String| list.instances.iter().any(|one| one.name == *name);
         let before = expanded.len();
-        expanded.extend(config.apps.iter().map(|app| app.spec.name.to_string()).filter(is_known));
+        let names: Vec<String> = config.apps.iter().map(|app| app.spec.name.to_string()).collect();
+        if let Some(missing) = only.iter().find(|one| !names.contains(one)) {
+            return Err(super::failed(format!("{target} declares no app {missing:?}"))
+                .hint(format!("it declares {}", names.join(", "))));
+        }
+        let is_chosen = |name: &String| only.is_empty() || only.contains(name);
+        expanded.extend(names.into_iter().filter(is_chosen).filter(is_known));
         if expanded.len() == before {
             return Err(ErrorReply::new(
                 ErrorCode::NotFound,
@@ -149,7 +152,7 @@ pub(crate) fn prepare(
     wanted: &Wanted<'_>,
 ) -> Result<Prepared, ErrorReply> {
     let config = load(context, path, wanted)?;
-    let file = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let file = super::here()?.join(path).components().collect();
     let mut prepared = Prepared { file, ..Prepared::default() };
     let names: Vec<&str> = config.apps.iter().map(|app| app.spec.name.as_str()).collect();
     if let Some(missing) = wanted.only.iter().find(|only| !names.contains(&only.as_str())) {
@@ -235,10 +238,7 @@ fn complete(
         false => target::resolve(&launch.target, wishes)?,
     };
     let doubt = resolved.doubt.map(|doubt| format!("{}: {doubt}", resolved.program.display()));
-    let is_python = resolved.interpreter.as_deref().is_some_and(|name| name.starts_with("python"));
-    if is_python {
-        spec.env.entry("PYTHONUNBUFFERED".into()).or_insert_with(|| "1".into());
-    }
+    super::declare::unbuffer(resolved.interpreter.as_deref(), &mut spec.env);
     spec.args = launch.args.into_iter().map(RawString::from).collect();
     spec.argv = vec![resolved.program.clone().into()];
     spec.argv.extend(resolved.leading.into_iter().map(RawString::from));
@@ -251,6 +251,7 @@ fn complete(
     spec.argv.extend(spec.args.iter().cloned());
     spec.script = resolved.script.into();
     spec.found_in_path = resolved.found_in_path;
+    spec.follows_venv = resolved.follows_venv;
     spec.interpreter = resolved.interpreter;
     spec.program = resolved.program.into();
     Ok((spec, doubt))

@@ -47,6 +47,7 @@ fn sort(instances: &mut [InstanceSummary], by: SortBy) {
     match by {
         SortBy::Id => instances.sort_by_key(|one| one.id),
         SortBy::Name => instances.sort_by(|a, b| a.name.cmp(&b.name)),
+        SortBy::Pid => instances.sort_by_key(|one| one.pid),
         SortBy::Cpu => instances.sort_by_key(|one| std::cmp::Reverse(one.cpu_centipercent)),
         SortBy::Memory => instances.sort_by_key(|one| std::cmp::Reverse(one.rss_bytes)),
         SortBy::Uptime => instances.sort_by_key(|one| std::cmp::Reverse(one.uptime_ms)),

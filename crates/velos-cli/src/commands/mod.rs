@@ -9,6 +9,7 @@ pub(crate) mod config;
 pub(crate) mod daemon;
 mod declare;
 mod drift;
+pub(crate) mod elsewhere;
 pub(crate) mod env;
 pub(crate) mod events;
 mod events_live;
@@ -37,6 +38,7 @@ pub(crate) mod monit;
 pub(crate) mod pack_log;
 pub(crate) mod pid;
 pub(crate) mod ping;
+mod rename;
 pub(crate) mod runs;
 pub(crate) mod save;
 pub(crate) mod scale;
@@ -55,6 +57,7 @@ mod wait_log;
 pub(crate) mod why;
 
 use std::io::IsTerminal;
+use std::path::{Component, Path, PathBuf};
 
 use velos_client::{Client, Home};
 use velos_core::error::{ErrorCode, ErrorReply};
@@ -113,6 +116,23 @@ impl Context {
         }
         Ok(())
     }
+}
+
+/// The current folder as the user sees it, through the links that led there: a link that is switched to another release is
+/// then followed at the next start.
+pub(crate) fn here() -> std::result::Result<PathBuf, ErrorReply> {
+    let real = std::env::current_dir().map_err(|error| {
+        failed(format!("cannot tell where we are: {error}")).hint("change to a folder that exists")
+    })?;
+    Ok(as_seen(&real, std::env::var_os("PWD").map(PathBuf::from)).unwrap_or(real))
+}
+
+fn as_seen(real: &Path, shown: Option<PathBuf>) -> Option<PathBuf> {
+    let plain = |path: &PathBuf| {
+        path.is_absolute()
+            && !path.components().any(|part| matches!(part, Component::ParentDir | Component::CurDir))
+    };
+    shown.filter(plain).filter(|path| std::fs::canonicalize(path).is_ok_and(|path| path == real))
 }
 
 /// Where PM2 chooses otherwise, its choice holds: `VELOS_PM2_COMPAT=1`, or we are called by its name.

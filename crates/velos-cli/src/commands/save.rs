@@ -11,7 +11,7 @@ use velos_client::Home;
 use velos_core::app::AppSpec;
 use velos_core::error::ErrorReply;
 use velos_core::instance::Goal;
-use velos_core::protocol::{InfoReply, Outcome, Outcomes, Start, Targets, method};
+use velos_core::protocol::{InfoReply, Outcome, Outcomes, Start, Targets, Update, method};
 
 use super::select;
 use crate::args::Save;
@@ -54,8 +54,13 @@ pub(crate) fn save(context: &super::Context, save: &Save) -> super::Result {
     }
     let path = file()?;
     if apps.is_empty() && !save.force {
-        return Err(super::failed("there is nothing to save, and an empty list would replace the saved one")
-            .hint("save it all the same with `velos save --force`"));
+        // As under PM2 this is no failure: a script that saves at its end goes on.
+        if !context.quiet {
+            super::note(
+                "note: there is nothing to save, so the saved list stays; `velos save --force` empties it\n",
+            );
+        }
+        return Ok(0);
     }
     let count = apps.len();
     write(&path, &Dump { version: VERSION, apps })?;
@@ -66,6 +71,8 @@ pub(crate) fn save(context: &super::Context, save: &Save) -> super::Result {
 /// `cleardump`: there may be none.
 pub(crate) fn clear(context: &super::Context) -> super::Result {
     let path = file()?;
+    // One that is not there is cleared already.
+    let _ = std::fs::remove_file(older(&path));
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(super::failed(format!("cannot remove {}: {error}", path.display())))
@@ -79,29 +86,69 @@ pub(crate) fn clear(context: &super::Context) -> super::Result {
 
 pub(crate) fn resurrect(context: &super::Context) -> super::Result {
     let path = file()?;
-    let dump = read(&path)?;
+    let Some(dump) = newest(context, &path)? else {
+        if !context.quiet {
+            super::note(&format!(
+                "note: nothing was saved yet: there is no {}; see `velos save`\n",
+                path.display()
+            ));
+        }
+        return Ok(0);
+    };
     let mut client = context.daemon()?;
     let begin = select::now_us();
     let list: velos_core::protocol::ListReply = client.call(method::LIST, &Targets::default())?;
     let runs = |name: &str| list.instances.iter().any(|one| one.name == name && one.goal == Goal::Up);
-    let (mut apps, mut kept) = (Vec::new(), String::new());
-    for saved in dump.apps.into_iter().filter(|saved| saved.up) {
+    let is_known = |name: &str| list.instances.iter().any(|one| one.name == name);
+    let (mut apps, mut resting, mut kept) = (Vec::new(), Vec::new(), String::new());
+    for saved in dump.apps {
         let name = saved.spec.name.as_str().to_owned();
         if runs(&name) {
             kept.push_str(&format!("[OK] Process \"{name}\" runs already\n"));
-        } else {
+        } else if saved.up {
             apps.push(saved.spec);
+        } else if !is_known(&name) {
+            // Into the list, not started; what its declaration says of that is put right below.
+            apps.push(AppSpec { no_autostart: true, ..saved.spec.clone() });
+            resting.push(saved.spec);
         }
     }
     let mut outcomes = Outcomes::default();
     if !apps.is_empty() {
         outcomes = client.call(method::START, &Start { apps, targets: Vec::new() })?;
     }
+    if !resting.is_empty() {
+        let changed: Outcomes = client.call(method::UPDATE, &Update { apps: resting })?;
+        outcomes.refused.extend(changed.refused);
+    }
     if !context.machine {
         context.say(&kept)?;
     }
-    let started = |outcome: &Outcome| format!("started (PID: {})", outcome.pid.unwrap_or_default());
-    select::tell(context, &outcomes, begin, started)
+    let done = |outcome: &Outcome| match outcome.pid {
+        Some(pid) => format!("started (PID: {pid})"),
+        None => "is in the list again, stopped as it was".to_owned(),
+    };
+    select::tell(context, &outcomes, begin, done)
+}
+
+/// The saved list, or the one before it when that cannot be read. `None`: nothing was ever saved.
+fn newest(context: &super::Context, path: &Path) -> Result<Option<Dump>, ErrorReply> {
+    let older = older(path);
+    let error = match read(path) {
+        Ok(dump) => return Ok(Some(dump)),
+        Err(_) if !path.exists() && !older.exists() => return Ok(None),
+        Err(error) => error,
+    };
+    let Ok(dump) = read(&older) else { return Err(error) };
+    if !context.quiet {
+        super::note(&format!("warning: {}; the list saved before it is used\n", error.message));
+    }
+    Ok(Some(dump))
+}
+
+/// What was saved before.
+fn older(path: &Path) -> PathBuf {
+    path.with_extension("json.1")
 }
 
 fn file() -> Result<PathBuf, ErrorReply> {
@@ -119,6 +166,10 @@ fn write(path: &Path, dump: &Dump) -> Result<(), ErrorReply> {
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut out = options.open(&new).map_err(cannot)?;
     out.write_all(&bytes).and_then(|()| out.sync_all()).map_err(cannot)?;
+    match std::fs::rename(path, older(path)) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot(error)),
+        _ => {}
+    }
     std::fs::rename(&new, path).map_err(cannot)?;
     Ok(())
 }
@@ -159,7 +210,17 @@ mod tests {
         assert_eq!(read(&path).unwrap().apps[0].spec, spec);
         std::fs::write(&path, "{\"version\": 9, \"apps\": []}").unwrap();
         assert!(read(&path).unwrap_err().message.contains("version 9"));
+        write(&path, &Dump { version: 1, apps: vec![Saved { up: false, spec: spec.clone() }] }).unwrap();
+        write(&path, &Dump { version: 1, apps: Vec::new() }).unwrap();
         std::fs::write(&path, "{").unwrap();
         assert!(read(&path).is_err());
+        let context =
+            super::super::Context { machine: false, quiet: true, colour: false, stderr_colour: false };
+        let dump = newest(&context, &path).unwrap().unwrap();
+        assert!(!dump.apps[0].up && dump.apps[0].spec == spec, "the list before it");
+        std::fs::remove_file(older(&path)).unwrap();
+        assert!(newest(&context, &path).is_err(), "a broken one alone is told");
+        std::fs::remove_file(&path).unwrap();
+        assert!(newest(&context, &path).unwrap().is_none());
     }
 }

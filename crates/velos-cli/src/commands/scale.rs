@@ -23,6 +23,14 @@ pub(crate) fn run(context: &super::Context, scale: &Scale) -> super::Result {
         }
     }
     let mut oldest: Vec<String> = Vec::new();
+    if apps.iter().all(|app| change.apply(app.instances) == Ok(0)) {
+        let targets = apps.iter().map(|app| app.name.as_str().to_owned()).collect();
+        let outcomes: Outcomes = client.call(method::DELETE, &Targets { targets })?;
+        return select::tell(context, &outcomes, begin, |_| "deleted".to_owned());
+    }
+    if super::is_pm2_compatible() && apps.iter().all(|app| change.apply(app.instances) == Ok(app.instances)) {
+        return Err(super::failed("nothing to do: there are so many instances already"));
+    }
     for app in &mut apps {
         let wanted = change.apply(app.instances)?;
         let surplus = app.instances.saturating_sub(wanted) as usize;
@@ -54,8 +62,11 @@ enum Change {
 }
 
 impl Change {
-    /// `4`, `+2`, `-1`.
+    /// `4`, `+2`, `-1`, `max`.
     fn parse(text: &str) -> Result<Self, velos_core::error::ErrorReply> {
+        if text == "max" {
+            return super::declare::instances(text).map(|count| Self::To(i64::from(count)));
+        }
         let number = text.parse::<i64>().ok().filter(|number| number.abs() <= INSTANCES_MAX);
         match number {
             Some(number) if text.starts_with(['+', '-']) => Ok(Self::By(number)),
@@ -72,8 +83,9 @@ impl Change {
         };
         match u32::try_from(wanted) {
             Ok(count) if count >= 1 && wanted <= INSTANCES_MAX => Ok(count),
+            Ok(0) if self == Self::To(0) => Ok(0),
             _ => Err(super::usage(format!("an app has 1 to {INSTANCES_MAX} instances, not {wanted}"))
-                .hint("stop or delete it instead")),
+                .hint("`velos scale APP 0` deletes it")),
         }
     }
 }
@@ -88,7 +100,9 @@ mod tests {
         assert_eq!(apply("4", 1), Some(4));
         assert_eq!(apply("+2", 3), Some(5));
         assert_eq!(apply("-2", 3), Some(1));
-        for bad in ["0", "-3", "x", "", "+5000", "1.5"] {
+        assert_eq!(apply("0", 3), Some(0), "as under PM2 the app goes");
+        assert!(apply("max", 3).is_some_and(|cores| cores >= 1));
+        for bad in ["-3", "-4", "x", "", "+5000", "1.5"] {
             assert_eq!(apply(bad, 3), None, "{bad}");
         }
     }

@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 use velos_core::error::ErrorCode;
 use velos_core::instance::Phase;
 use velos_core::protocol::{Outcome, Outcomes, Targets as Params, method};
+use velos_core::raw_string::RawString;
 
-use crate::args::{Restart, Targets};
+use crate::args::{Ending, Restart, Targets};
 
 /// Last words of an app that did not start.
 const WORDS_MAX: usize = 10;
@@ -40,12 +41,27 @@ pub(crate) fn again(context: &super::Context, verb: Verb, restart: &Restart) -> 
     if !restart.only.is_empty() {
         return Err(super::usage("--only chooses apps of a configuration file, and none is given"));
     }
-    if restart.update_env || !restart.env.is_empty() || restart.flags != crate::args::AppFlags::default() {
+    if let Some(name) = &restart.name {
+        return super::rename::run(context, verb, restart, name);
+    }
+    let says_something = restart.update_env
+        || !restart.env.is_empty()
+        || restart.interpreter_args.is_some()
+        || restart.flags != crate::args::AppFlags::default();
+    if says_something {
         let mut client = context.daemon()?;
         change(&mut client, restart)?;
     }
     let settle = super::settle::time(context, restart.settle.as_deref())?;
-    run_settled(context, verb, &Targets { targets: restart.targets.clone() }, settle)
+    run_only(context, verb, &restart.targets, &[], settle)
+}
+
+/// `stop` and `delete`.
+pub(crate) fn end(context: &super::Context, verb: Verb, ending: &Ending) -> super::Result {
+    if !ending.only.is_empty() && !super::start_file::are_files(&ending.targets)? {
+        return Err(super::usage("--only chooses apps of a configuration file, and none is given"));
+    }
+    run_only(context, verb, &ending.targets, &ending.only, Duration::ZERO)
 }
 
 /// Put flags and variables into the declarations; what runs goes on until it is started anew.
@@ -53,8 +69,7 @@ pub(crate) fn change(
     client: &mut velos_client::Client,
     restart: &Restart,
 ) -> Result<(), velos_core::error::ErrorReply> {
-    let here = std::env::current_dir()
-        .map_err(|error| super::failed(format!("cannot tell where we are: {error}")))?;
+    let here = super::here()?;
     let declared =
         restart.env.iter().map(|entry| super::declare::variable(entry)).collect::<Result<Vec<_>, _>>()?;
     let info: velos_core::protocol::InfoReply =
@@ -65,17 +80,7 @@ pub(crate) fn change(
             continue;
         }
         let mut spec = instance.spec;
-        if restart.update_env {
-            renew_environment(&mut spec);
-        }
-        for (key, value) in &declared {
-            spec.env.insert(key.clone(), value.clone());
-            spec.env_origin.insert(key.clone(), super::from_file::COMMAND_LINE.to_owned());
-            if !spec.env_declared.contains(key) {
-                spec.env_declared.push(key.clone());
-            }
-        }
-        super::amend::amend(&restart.flags, &mut spec, &here)?;
+        put_into(restart, &declared, &here, &mut spec)?;
         apps.push(spec);
     }
     let update = velos_core::protocol::Update { apps };
@@ -84,6 +89,46 @@ pub(crate) fn change(
         Some(refusal) => Err(refusal.error),
         None => Ok(()),
     }
+}
+
+/// What the flags of a restart say of one app.
+pub(super) fn put_into(
+    restart: &Restart,
+    declared: &[(RawString, RawString)],
+    here: &std::path::Path,
+    spec: &mut velos_core::app::AppSpec,
+) -> Result<(), velos_core::error::ErrorReply> {
+    if restart.update_env {
+        renew_environment(spec);
+    }
+    for (key, value) in declared {
+        spec.env.insert(key.clone(), value.clone());
+        spec.env_origin.insert(key.clone(), super::from_file::COMMAND_LINE.to_owned());
+        if !spec.env_declared.contains(key) {
+            spec.env_declared.push(key.clone());
+        }
+    }
+    if let Some(words) = &restart.interpreter_args {
+        replace_interpreter_args(words, spec)?;
+    }
+    super::amend::amend(&restart.flags, spec, here)
+}
+
+/// They stand between the interpreter and the script.
+fn replace_interpreter_args(
+    words: &str,
+    spec: &mut velos_core::app::AppSpec,
+) -> Result<(), velos_core::error::ErrorReply> {
+    let script = spec.argv.iter().position(|word| *word == spec.script).filter(|at| *at > 0);
+    let Some(script) = script else {
+        let name = spec.name.as_str();
+        return Err(super::usage(format!(
+            "{name} is run by no interpreter, so there is nobody to give arguments to"
+        )));
+    };
+    let words = if words == "null" { "" } else { words };
+    spec.argv.splice(1..script, words.split_whitespace().map(RawString::from));
+    Ok(())
 }
 
 /// The caller's environment takes the place of the one it was started from; what was declared stays.
@@ -95,18 +140,21 @@ fn renew_environment(spec: &mut velos_core::app::AppSpec) {
             env.insert(key.clone(), value.clone());
         }
     }
-    let is_python = spec.interpreter.as_deref().is_some_and(|name| name.starts_with("python"));
-    if is_python {
-        env.entry("PYTHONUNBUFFERED".into()).or_insert_with(|| "1".into());
-    }
+    super::declare::unbuffer(spec.interpreter.as_deref(), &mut env);
     spec.env = env;
 }
 
 pub(crate) fn run(context: &super::Context, verb: Verb, targets: &Targets) -> super::Result {
-    run_settled(context, verb, targets, Duration::ZERO)
+    run_only(context, verb, &targets.targets, &[], Duration::ZERO)
 }
 
-fn run_settled(context: &super::Context, verb: Verb, targets: &Targets, settle: Duration) -> super::Result {
+fn run_only(
+    context: &super::Context,
+    verb: Verb,
+    targets: &[String],
+    only: &[String],
+    settle: Duration,
+) -> super::Result {
     let method = match verb {
         Verb::Stop => method::STOP,
         Verb::Restart => method::RESTART,
@@ -115,7 +163,7 @@ fn run_settled(context: &super::Context, verb: Verb, targets: &Targets, settle: 
         Verb::Delete => method::DELETE,
     };
     let mut client = context.daemon()?;
-    let targets = super::from_file::expand(context, &mut client, &targets.targets)?;
+    let targets = super::from_file::expand(context, &mut client, targets, only)?;
     let begin = now_us();
     if verb == Verb::Stop && super::is_pm2_compatible() {
         unwatch(&mut client, &targets)?;

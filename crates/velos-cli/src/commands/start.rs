@@ -14,6 +14,9 @@ use super::{declare, select};
 use crate::args::{Logs, Restart, Start};
 
 pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
+    if !start.config.is_empty() {
+        return run_files(context, start);
+    }
     if start.targets.is_empty() {
         let file = super::from_file::file_or_standard(None).map_err(|error| ErrorReply {
             code: velos_core::error::ErrorCode::Usage,
@@ -58,6 +61,8 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
             Some(ids) if shared.has_options => {
                 let restart = Restart {
                     targets: ids.iter().map(|id| id.0.to_string()).collect(),
+                    name: None,
+                    interpreter_args: None,
                     update_env: false,
                     env: start.env.clone(),
                     only: Vec::new(),
@@ -103,6 +108,16 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
         return super::logs::run(context, &logs);
     }
     Ok(code)
+}
+
+/// `--config FILE` means a file whatever it is called.
+fn run_files(context: &super::Context, start: &Start) -> super::Result {
+    if !start.targets.is_empty() && !super::start_file::is_meant(start)? {
+        return Err(super::usage("--config names a configuration, and another target is given too")
+            .hint("start them one by one"));
+    }
+    let files = [start.config.as_slice(), start.targets.as_slice()].concat();
+    super::start_file::run(context, start, &files)
 }
 
 /// As `--since` takes it.

@@ -113,8 +113,13 @@ pub(crate) fn converge(
         }
     }
     all.instances.sort_by_key(|outcome| outcome.id);
+    let good = all.instances.iter().filter(|outcome| outcome.ok && outcome.pid.is_some()).count();
     let done = |outcome: &Outcome| format!("started (PID: {})", outcome.pid.unwrap_or_default());
     let code = super::settle::tell(context, all, begin, settle, done)?;
+    if code == 0 && good > 1 && !context.machine {
+        let done = if is_reload { "Reloaded" } else { "Started" };
+        context.say(&format!("[OK] {done} {good} processes from {}\n", files.join(", ")))?;
+    }
     if code != 0 && !context.machine {
         doubts.iter().for_each(|doubt| super::note(&format!("note: {doubt}\n")));
     }

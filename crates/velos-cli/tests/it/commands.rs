@@ -19,7 +19,7 @@ fn scale_leaves_those_that_stay() {
     wait_until("three are gone", SOON, || env.list().len() == 1);
     assert_eq!(env.pid("api"), first);
     assert_eq!(processes::of_app(env.home(), "api"), [first]);
-    env.run(&["scale", "api", "0"]).fails(2, &["1 to 4096"]);
+    env.run(&["scale", "api", "-1"]).fails(2, &["1 to 4096"]);
     env.run(&["scale", "api", "many"]).fails(2, &["no number of instances"]);
     env.run(&["scale", "nobody", "2"]).fails(3, &["nobody"]);
 }
@@ -105,8 +105,6 @@ fn numbers_for_scripts() {
 #[test]
 fn a_saved_list_comes_back() {
     let env = env();
-    env.run(&["resurrect"]).fails(1, &["nothing was saved yet"]);
-    env.run(&["save"]).fails(1, &["nothing to save"]);
     env.start("api", &["-e", "A=b"], &["print-env", "A"]);
     env.start("web", &[], &["sleep"]);
     env.start("off", &[], &["sleep"]);
@@ -116,7 +114,8 @@ fn a_saved_list_comes_back() {
     let output = env.run(&["resurrect"]).ok();
     assert!(output.stdout.contains("\"web\" started"), "{output:?}");
     let names: Vec<String> = env.list().into_iter().map(|one| one.name).collect();
-    assert_eq!(names, ["api", "web"], "what was stopped stays away");
+    assert_eq!(names, ["api", "web", "off"], "all, in their order");
+    assert_eq!(env.instance("off").phase, Phase::Stopped, "what was stopped is not started");
     let again = env.run(&["resurrect"]).ok();
     assert!(again.stdout.contains("\"web\" runs already"), "{again:?}");
     std::fs::write(env.home().join("dump.json"), "{").unwrap();

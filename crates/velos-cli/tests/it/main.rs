@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails there")]
 
+mod cgroups;
 mod commands;
 mod config_apply;
 mod config_files;
@@ -28,9 +29,12 @@ mod logs;
 mod logs_views;
 mod mcp;
 mod monit;
+mod named_tests;
 mod output_bytes;
+mod pm2_habits;
 mod policy;
 mod protocol_python;
+mod reactions;
 mod readiness;
 mod readme;
 mod reload;

@@ -144,9 +144,12 @@ impl Lower<'_, '_> {
             }
             *discard |= disabled;
         }
-        if let Some(LogFile::At(path)) = self.take("logs.combined", file).filter(|_| !disabled) {
-            logs.combined = Some(path);
-        }
+        logs.combined = match self.take("logs.combined", file).filter(|_| !disabled) {
+            Some(LogFile::At(path)) => Some(path),
+            // The daemon knows where its logs are.
+            Some(LogFile::Standard) => Some(RawString::from("")),
+            Some(LogFile::Nowhere) | None => None,
+        };
         self.set(&mut logs.merge, "logs.merge", value::switch);
         if self.take("logs.format", |node| value::choice(node, &["raw", "json"])) == Some("json") {
             logs.format = LogFormat::Json;
@@ -167,6 +170,7 @@ enum LogFile {
 fn log_file(node: &Node, cwd: &Path) -> Result<LogFile, String> {
     match &node.value {
         Value::Bool(true) => Ok(LogFile::Standard),
+        Value::Text(text) if text.is_empty() => Ok(LogFile::Standard),
         Value::Bool(false) => Ok(LogFile::Nowhere),
         Value::Text(text) if text == "NULL" || text == "/dev/null" => Ok(LogFile::Nowhere),
         _ => value::file(node, cwd).map(|path| LogFile::At(path.into())),

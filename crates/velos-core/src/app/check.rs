@@ -49,15 +49,14 @@ impl AppSpec {
         range("instances", i64::from(self.instances), 1, 4096)?;
         self.check_schedules()?;
         self.check_limits()?;
-        let files = [
-            ("pid_file", &self.pid_file),
-            ("logs.out", &self.logs.out),
-            ("logs.err", &self.logs.err),
-            ("logs.combined", &self.logs.combined),
-        ];
+        let files =
+            [("pid_file", &self.pid_file), ("logs.out", &self.logs.out), ("logs.err", &self.logs.err)];
         for (name, file) in files {
             file.as_ref().map_or(Ok(()), |file| path(name, file))?;
         }
+        // An empty one is the standard place.
+        let combined = self.logs.combined.as_ref().filter(|file| !file.as_bytes().is_empty());
+        combined.map_or(Ok(()), |file| path("logs.combined", file))?;
         for watched in self.watch.iter().flat_map(|watch| &watch.paths) {
             path("watch.paths", watched)?;
         }

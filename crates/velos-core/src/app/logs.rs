@@ -8,11 +8,12 @@ use crate::raw_string::RawString;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LogSpec {
-    /// File for stdout, absolute; `None`: `logs/<name>-out.log` (with the instance number when there are several).
+    /// File for stdout, absolute; `None`: `logs/<name>-out.log`. With several instances their numbers stand in the names,
+    /// unless `merge` is set.
     pub out: Option<RawString>,
     /// File for stderr, absolute; `None`: `logs/<name>-error.log`.
     pub err: Option<RawString>,
-    /// File for both, absolute, beside the two.
+    /// File for both, absolute, beside the two; an empty name: `logs/<name>.log`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub combined: Option<RawString>,
     /// Store nothing of stdout.
