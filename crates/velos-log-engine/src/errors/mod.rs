@@ -5,6 +5,7 @@
 //! type and the message with its values masked decide.
 
 mod collector;
+mod dialects;
 mod frame;
 mod head;
 mod said;
@@ -19,6 +20,21 @@ pub use said::message;
 /// Whether a line is how Ruby tells an exception that nobody caught.
 pub(crate) fn is_ruby(line: &[u8]) -> bool {
     head::of_ruby(line).is_some()
+}
+
+/// Whether a line, without escape sequences, is one that only stands in a trace, behind its first line.
+pub(crate) fn is_part(line: &[u8]) -> bool {
+    frame::part(line).is_some() || line.starts_with(b"  what():") || trace::is_traceback(line)
+}
+
+/// Whether it is the first line of a trace.
+pub(crate) fn begins(line: &[u8]) -> bool {
+    trace::begins(line.trim_ascii())
+}
+
+/// Whether the exception follows below the frames, as in Python.
+pub(crate) fn is_traceback(line: &[u8]) -> bool {
+    trace::is_traceback(line.trim_ascii())
 }
 
 /// Errors that are the same.

@@ -38,6 +38,10 @@ pub(super) struct Trace {
     /// Go prints all goroutines; the first one failed.
     goroutines: usize,
     awaits_message: bool,
+    /// Erlang says on the first line only that it will report.
+    awaits_report: bool,
+    /// The logger names the place of the line in Go, and prints functions bare.
+    is_go: bool,
     blanks: usize,
     lines: usize,
     pub(super) sample: Vec<u8>,
@@ -56,6 +60,8 @@ impl Trace {
             trace.put_head(head, line);
         } else if is_error && !text.is_empty() {
             trace.intro = Some(super::said::message(text).into_owned());
+            trace.awaits_report = is_report(text);
+            trace.is_go = memchr::memmem::find(text, b".go:").is_some();
         } else {
             return None;
         }
@@ -88,6 +94,17 @@ impl Trace {
             }
             return Taken::No;
         }
+        if self.awaits_report {
+            self.awaits_report = false;
+            self.intro = Some(text.to_vec());
+            return Taken::Yes;
+        }
+        if let Some(message) = text.strip_prefix(b"what():")
+            && let Some(last) = self.heads.last_mut().filter(|last| last.message.is_empty())
+        {
+            last.message = message.trim_ascii().to_vec();
+            return Taken::Yes;
+        }
         if self.awaits_message && !text.starts_with(b"stack backtrace") {
             self.awaits_message = false;
             if let Some(last) = self.heads.last_mut() {
@@ -115,6 +132,10 @@ impl Trace {
                 self.intro = Some(text.to_vec());
             }
             None if is_indented && !after_blank && (self.has_trace() || !is_error) => {}
+            // zap: `main.work`, then a tab and the place.
+            None if self.is_go && is_go_function(text) => {
+                self.function = Some(String::from_utf8_lossy(text).into_owned());
+            }
             None => return Taken::No,
         }
         Taken::Yes
@@ -148,7 +169,13 @@ impl Trace {
                 let intro = self.intro.as_deref().unwrap_or_default();
                 head.message.len() > 3 && memchr::memmem::find(intro, &head.message).is_some()
             };
-            return head(text).filter(|head| is_announced || head.kind.contains('.') || says_it_again(head));
+            return head(text).filter(|head| {
+                is_announced
+                    || is_indented
+                    || text.starts_with(b"** (")
+                    || head.kind.contains('.')
+                    || says_it_again(head)
+            });
         }
         if is_indented && self.is_group { head(text) } else { None }
     }
@@ -249,16 +276,34 @@ fn is_category(intro: &[u8]) -> bool {
     !intro.contains(&b' ') && number.is_some_and(|number| number.iter().all(u8::is_ascii_digit))
 }
 
+/// `=CRASH REPORT==== 14-May-2024::10:23:45 ===`
+fn is_report(text: &[u8]) -> bool {
+    text.starts_with(b"=") && memchr::memmem::find(text, b" REPORT====").is_some()
+}
+
+/// `main.work`, `shop/db.(*Pool).get`
+fn is_go_function(text: &[u8]) -> bool {
+    let is_name = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/' | b'_' | b'-' | b'(' | b')' | b'*')
+    };
+    text.contains(&b'.') && !text.ends_with(b".") && text.iter().all(is_name)
+}
+
 /// Exception groups draw their tree with bars.
 fn is_drawn(text: &[u8]) -> bool {
     matches!(text.first(), Some(b'|' | b'+'))
 }
 
-fn is_traceback(text: &[u8]) -> bool {
+pub(super) fn is_traceback(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
     let start = text.iter().position(|byte| !matches!(byte, b'|' | b'+' | b'-' | b' ')).unwrap_or(0);
     let text = text.get(start..).unwrap_or_default();
     text.starts_with(b"Traceback (most recent call last)") || text.starts_with(b"Exception Group Traceback")
+}
+
+/// Whether a line is the first of a trace.
+pub(super) fn begins(text: &[u8]) -> bool {
+    is_traceback(text) || head(text).or_else(|| head_within(text)).is_some()
 }
 
 /// An exception behind what a logger wrote: `2026-03-01 10:00:00 ERROR api: TypeError: x is undefined`.

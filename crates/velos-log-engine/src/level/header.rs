@@ -134,6 +134,8 @@ impl Spot<'_> {
             }
             Some(b':' | b',' | b'-' | b'/' | b'!' | b'.' | b';') if is_upper && rest.len() == 1 => true,
             Some(b'[') if is_first || is_upper => true,
+            // Zig: `error(net): text`
+            Some(b'(') if is_first && rest.ends_with(b"):") => true,
             Some(b':') if is_upper => true,
             _ => is_closed && rest.len() <= 2,
         }

@@ -67,7 +67,9 @@ fn of_json(line: &[u8]) -> Option<Level> {
 
 fn of_value(value: Value<'_>) -> Option<Level> {
     match value {
-        Value::Text(word) => Level::from_word(word).or_else(|| number(word).and_then(Level::from_number)),
+        Value::Text(word) => Level::from_word(word)
+            .or_else(|| Level::from_distance(word))
+            .or_else(|| number(word).and_then(Level::from_number)),
         Value::Bare(digits) => number(digits).and_then(Level::from_number),
         Value::Nested(inner) => json::field(inner, b"name").and_then(of_value),
     }
@@ -109,7 +111,9 @@ fn of_logfmt(line: &[u8]) -> Option<Level> {
         let value = line.get(at + 1..)?;
         let value = value.strip_prefix(b"\"").unwrap_or(value);
         let end = value.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(value.len());
-        if let Some(level) = value.get(..end).and_then(Level::from_word) {
+        let more = value.iter().position(|byte| matches!(byte, b' ' | b'"' | b',')).unwrap_or(value.len());
+        let distance = value.get(..more).and_then(Level::from_distance);
+        if let Some(level) = distance.or_else(|| value.get(..end).and_then(Level::from_word)) {
             return Some(level);
         }
     }

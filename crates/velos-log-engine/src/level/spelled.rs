@@ -40,6 +40,14 @@ impl Spot<'_> {
         if let Some(level) = self.of_android() {
             return Some(level);
         }
+        // Erlang: `=CRASH REPORT==== 14-May-2024::10:23:45 ===`
+        if self.start == 0 && self.next_word() == Some(b"REPORT====") {
+            return match token.strip_prefix(b"=")? {
+                b"CRASH" | b"SUPERVISOR" => Some(Level::Error),
+                b"PROGRESS" => Some(Level::Info),
+                word => Level::from_word(word),
+            };
+        }
         if token == b"ERR!" || token == b"WARN!" {
             return Some(if token == b"ERR!" { Level::Error } else { Level::Warn });
         }

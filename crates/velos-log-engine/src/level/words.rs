@@ -38,7 +38,12 @@ pub(super) fn of(text: &[u8]) -> Option<Level> {
     for (at, one) in all.iter().enumerate() {
         let is_refused = one.text.eq_ignore_ascii_case(b"not")
             && at.checked_sub(1).and_then(word).is_some_and(|word| word.text.eq_ignore_ascii_case(b"could"));
-        if is_refused {
+        // The apostrophe of "couldn't" cuts it in two.
+        let is_cut = one.text.eq_ignore_ascii_case(b"t")
+            && at.checked_sub(1).and_then(word).is_some_and(|word| {
+                word.text.eq_ignore_ascii_case(b"couldn") || word.text.eq_ignore_ascii_case(b"can")
+            });
+        if is_refused || is_cut {
             worst = worst.max(Some(Level::Error));
         }
         let mut lower = [0_u8; 16];
@@ -56,17 +61,29 @@ pub(super) fn of(text: &[u8]) -> Option<Level> {
         let is_zero = tail_behind(text, one.text).is_some_and(is_none);
         // "log level set to ERROR"
         let is_setting = (1..=3).any(|back| at.checked_sub(back).and_then(word).is_some_and(is_level));
+        // `-p err`, `errors=remount-ro`: how a program is to be run.
+        let is_option = before.is_some_and(|word| word.text.starts_with(b"-") && word.text.len() > 1)
+            || tail_behind(text, one.text).is_some_and(|tail| is_plural(one.text) && is_mode(tail));
         // "error handler", "error rate": about errors, not one
         let is_about =
             kind == Kind::Noun && one.next == 0 && word(at + 1).is_some_and(|word| is_subject(word.text))
                 || before.is_some_and(|word| {
                     word.text.eq_ignore_ascii_case(b"on") || word.text.eq_ignore_ascii_case(b"if")
                 });
-        if !(is_negated || is_zero || is_about || is_setting) {
+        if !(is_negated || is_zero || is_about || is_setting || is_option) {
             worst = worst.max(Some(level));
         }
     }
     worst
+}
+
+/// `errors=remount-ro`, where `errors=5` counts them.
+fn is_mode(tail: &[u8]) -> bool {
+    tail.strip_prefix(b"=").and_then(<[u8]>::first).is_some_and(u8::is_ascii_alphabetic)
+}
+
+fn is_plural(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"errors") || word.eq_ignore_ascii_case(b"warnings")
 }
 
 /// Whether a word means none: `0`, `no`, `nil`.
