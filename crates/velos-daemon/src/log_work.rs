@@ -72,8 +72,12 @@ impl LogWork {
 
     /// Commands that the writer did not get to in time; what it does later is told to nobody.
     fn overdue(&mut self, now_ns: u64) -> Vec<Reply> {
-        let late: Vec<u64> =
-            self.0.iter().filter(|(_, asked)| asked.until_ns <= now_ns).map(|(request, _)| *request).collect();
+        let late: Vec<u64> = self
+            .0
+            .iter()
+            .filter(|(_, asked)| asked.until_ns <= now_ns)
+            .map(|(request, _)| *request)
+            .collect();
         let late = late.into_iter().filter_map(|request| self.0.remove(&request));
         late.map(|asked| {
             let error = format!("{}: the log writer does not answer", asked.work.failed());

@@ -115,7 +115,13 @@ fn of_php(body: &str) -> Option<Part> {
     if let Some(part) = super::dialects::numbered(rest) {
         return Some(part);
     }
-    let Some((place, call)) = rest.split_once(": ") else { return Some(Part::Filler) };
+    if rest == "{main}" {
+        return Some(Part::Filler);
+    }
+    let (place, call) = rest.split_once(": ")?;
+    if !place.ends_with(')') && place != "[internal function]" {
+        return None;
+    }
     let file = place.split('(').next().unwrap_or(place);
     Some(frame(file, call.split('(').next().unwrap_or(call)))
 }
@@ -204,8 +210,9 @@ fn filler(body: &str) -> Option<Part> {
         || body == "\"}";
     // valgrind and sanitizers number what they say.
     let is_numbered = body.strip_prefix("==").is_some_and(|rest| {
-        rest.split_once("==").is_some_and(|(number, _)| number.bytes().all(|byte| byte.is_ascii_digit()))
-    });
+        let number = rest.split_once("==").map_or("", |(number, _)| number);
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    }) || body.starts_with("0x") && body.contains(" is located ");
     (is_more || is_close || is_numbered || STARTS.iter().any(|start| body.starts_with(start)))
         .then_some(Part::Filler)
 }

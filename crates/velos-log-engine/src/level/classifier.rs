@@ -22,6 +22,8 @@ pub struct Classifier {
     /// Lines of the learned place that the column did not know.
     strangers: u32,
     trace: Trace,
+    /// What stood before the exception that a trace began with: who prints it says so before each line.
+    before: Vec<u8>,
 }
 
 /// What the lines before say of the next.
@@ -46,6 +48,7 @@ impl Default for Classifier {
             column: None,
             strangers: 0,
             trace: Trace::None,
+            before: Vec::new(),
         }
     }
 }
@@ -80,7 +83,8 @@ impl Classifier {
         let is_after_error = self.last.is_some_and(|last| last.level >= Level::Error);
         // `#0 /srv/a.php(3)` is a frame of an error, `#12 DONE 1.2s` a step of a build.
         if is_continuation(&line)
-            && (is_after_error || line.first() != Some(&b'#'))
+            && (line.first() != Some(&b'#') || is_after_error && crate::errors::is_part(&line))
+            && inferred::of_symbol(line.trim_ascii_start()).is_none()
             && let Some(last) = self.last
         {
             if is_after_error && self.trace == Trace::None && crate::errors::is_part(&line) {
@@ -90,12 +94,12 @@ impl Classifier {
         }
         self.note_miss();
         if let Some(level) = marked::of(&line) {
-            self.trace = Trace::None;
+            self.trace = trace_of(&line, level);
             return self.keep(Verdict::said(level));
         }
         match header::of(&line) {
             Some((level, place)) => {
-                self.trace = Trace::None;
+                self.trace = trace_of(&line, level);
                 self.learn(place);
                 self.keep(Verdict::said(level))
             }
@@ -116,12 +120,17 @@ impl Classifier {
     /// Whether a line without a level belongs to the error before it, or is drawn as a part of the line before.
     fn goes_on(&mut self, line: &[u8], last: Verdict) -> bool {
         const DRAWN: [&str; 4] = ["│", "└", "├", "╵"];
-        if DRAWN.iter().any(|bar| line.starts_with(bar.as_bytes())) {
-            return true;
+        if let Some(inner) = DRAWN.iter().find_map(|bar| line.strip_prefix(bar.as_bytes())) {
+            return super::classify(inner.trim_ascii_start()).level <= last.level.max(Level::Info);
         }
         if last.level < Level::Error {
             return false;
         }
+        let line = match crate::errors::behind(&self.before, line) {
+            Some(rest) if rest.starts_with(b"  ") || rest.starts_with(b"\t") => return true,
+            Some(rest) => rest,
+            None => line,
+        };
         if line.trim_ascii().is_empty() {
             return self.trace != Trace::None;
         }
@@ -131,20 +140,27 @@ impl Classifier {
         }
         let is_part = crate::errors::is_part(line);
         if is_part {
-            let is_traceback = crate::errors::is_traceback(line);
-            self.trace = if is_traceback { Trace::AwaitsException } else { Trace::Inside };
+            let awaits = crate::errors::awaits_exception(line)
+                || self.trace == Trace::AwaitsException && line.starts_with(b" ");
+            self.trace = if awaits { Trace::AwaitsException } else { Trace::Inside };
         }
         is_part
     }
 
     /// Of a line that says nothing of its level.
     fn guess(&mut self, line: &[u8]) -> Verdict {
-        let verdict = inferred(line);
-        self.trace = match verdict.level {
-            Level::Error if crate::errors::is_traceback(line) => Trace::AwaitsException,
-            Level::Error if crate::errors::begins(line) => Trace::Inside,
-            _ => Trace::None,
+        const DRAWN: &[u8] = "│".as_bytes();
+        let verdict = match line.strip_prefix(DRAWN) {
+            Some(inner) => Verdict::guessed(super::classify(inner.trim_ascii_start()).level),
+            None => inferred(line),
         };
+        self.trace = trace_of(line, verdict.level);
+        self.before.clear();
+        if self.trace != Trace::None
+            && let Some(at) = crate::errors::begins_at(line)
+        {
+            self.before.extend_from_slice(line.get(..at).unwrap_or_default());
+        }
         // A source that always says its level goes on with what it said in a line without; but words can be worse.
         match self.last {
             Some(last)
@@ -202,6 +218,19 @@ impl Classifier {
     /// The place of the level, once it is learned: number of the word, from 0.
     pub fn learned_place(&self) -> Option<usize> {
         self.learned
+    }
+}
+
+/// What a line that begins something says of those behind it.
+fn trace_of(line: &[u8], level: Level) -> Trace {
+    if level < Level::Error {
+        Trace::None
+    } else if crate::errors::awaits_exception(line) {
+        Trace::AwaitsException
+    } else if crate::errors::begins(line) {
+        Trace::Inside
+    } else {
+        Trace::None
     }
 }
 

@@ -52,6 +52,7 @@ fn of_shape(text: &[u8]) -> Option<Level> {
         || has(text, b"ut of memory")
         || has(text, b": panic serving ")
         || has(text, b" UnhandledPromiseRejectionWarning: ")
+        || has(text, b"Traceback (most recent call last)")
         || has(text, b"Sanitizer: ")
         || has(text, b"] BUG: ")
         || has(text, b"] Oops: ")
@@ -91,7 +92,10 @@ fn of_shape(text: &[u8]) -> Option<Level> {
     if text.starts_with(b"error[") || has(text, b"npm ERR!") {
         return Some(Level::Error);
     }
-    if names_an_exception(text) {
+    // pytest marks what failed: `E       AssertionError: text`
+    if names_an_exception(text)
+        || text.strip_prefix(b"E   ").is_some_and(|said| names_an_exception(said.trim_ascii_start()))
+    {
         return Some(Level::Error);
     }
     if let Some(level) = of_perl(text) {
@@ -105,8 +109,8 @@ fn of_shape(text: &[u8]) -> Option<Level> {
 }
 
 /// Marks that command lines begin their lines with.
-fn of_symbol(text: &[u8]) -> Option<Level> {
-    const MARKS: [(&str, Level); 13] = [
+pub(super) fn of_symbol(text: &[u8]) -> Option<Level> {
+    const MARKS: [(&str, Level); 14] = [
         ("✓", Level::Info),
         ("✔", Level::Info),
         ("✅", Level::Info),
@@ -116,6 +120,7 @@ fn of_symbol(text: &[u8]) -> Option<Level> {
         ("(!) ", Level::Warn),
         ("⨯", Level::Error),
         ("✖", Level::Error),
+        ("✕", Level::Error),
         ("✗", Level::Error),
         ("✘", Level::Error),
         ("❌", Level::Error),
@@ -152,18 +157,36 @@ fn of_perl(text: &[u8]) -> Option<Level> {
 
 /// `java.io.IOException: text`, `ZeroDivisionError`.
 fn names_an_exception(text: &[u8]) -> bool {
+    // Behind who prints it: `web_1  | TypeError: text`, `host app[1]: TypeError: text`
+    let mut is_behind = false;
+    for word in text.get(..text.len().min(160)).unwrap_or_default().split(|byte| *byte == b' ') {
+        if is_behind
+            && (word.first().is_some_and(u8::is_ascii_uppercase) || word.contains(&b'.'))
+            && is_exception(word.strip_suffix(b":").unwrap_or(b""))
+        {
+            return true;
+        }
+        if !word.is_empty() {
+            is_behind = matches!(word.last(), Some(b':' | b'|' | b']'));
+        }
+    }
     let Some(first) = text.split(|byte| matches!(byte, b' ' | b'\t')).next() else { return false };
     let is_named = first.ends_with(b":") || first.len() == text.len();
     let name = first.strip_suffix(b":").unwrap_or(first);
-    let is_type = name.len() > 5
-        && name.first().is_some_and(u8::is_ascii_alphabetic)
-        && name
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b':' | b'\\'));
     // Rails: ActionController::RoutingError (message):
     let is_named = is_named
         || text.ends_with(b"):") && text.get(first.len()..).is_some_and(|rest| rest.starts_with(b" ("));
-    is_named && is_type && (name.ends_with(b"Error") || name.ends_with(b"Exception"))
+    is_named && is_exception(name)
+}
+
+/// The name of a type that only exceptions have.
+fn is_exception(name: &[u8]) -> bool {
+    name.len() > 5
+        && name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b':' | b'\\'))
+        && (name.ends_with(b"Error") || name.ends_with(b"Exception"))
 }
 
 /// An access log: `"GET /x HTTP/1.1" 500`, `GET /x 500 1 ms`, HAProxy's. 5xx is an error of ours; 4xx one of theirs.

@@ -48,6 +48,8 @@ fn of_json(line: &[u8]) -> Option<Level> {
     json::fields(line, |key, value| {
         if is_level_key(key) {
             found = of_value(value);
+        } else if matches!(key, b"severity_number" | b"severityNumber" | b"SeverityNumber") {
+            found = of_telemetry(value);
         } else if key == b"s"
             && let Value::Text([letter, rest @ ..]) = value
             && matches!(rest, [] | [b'1'..=b'5'])
@@ -73,6 +75,13 @@ fn of_value(value: Value<'_>) -> Option<Level> {
         Value::Bare(digits) => number(digits).and_then(Level::from_number),
         Value::Nested(inner) => json::field(inner, b"name").and_then(of_value),
     }
+}
+
+/// OpenTelemetry's log data model: four numbers for each of trace, debug, info, warn, error and fatal, from 1.
+fn of_telemetry(value: Value<'_>) -> Option<Level> {
+    let (Value::Bare(digits) | Value::Text(digits)) = value else { return None };
+    let step = number(digits)?.checked_sub(1)? / 4;
+    Level::ALL.get(usize::try_from(step).ok()?).copied()
 }
 
 fn number(digits: &[u8]) -> Option<u32> {

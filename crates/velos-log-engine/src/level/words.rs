@@ -33,6 +33,8 @@ fn words(text: &[u8]) -> impl Iterator<Item = Word<'_>> {
 /// The worst that the words of a text say.
 pub(super) fn of(text: &[u8]) -> Option<Level> {
     let mut worst: Option<Level> = None;
+    // "no warnings or errors": what is joined to something that did not happen did not either.
+    let mut negated_at = None;
     let all: Vec<Word<'_>> = words(text).take(200).collect();
     let word = |at: usize| all.get(at).copied();
     for (at, one) in all.iter().enumerate() {
@@ -46,6 +48,11 @@ pub(super) fn of(text: &[u8]) -> Option<Level> {
         if is_refused || is_cut {
             worst = worst.max(Some(Level::Error));
         }
+        let is_late = one.text.eq_ignore_ascii_case(b"timed")
+            && word(at + 1).is_some_and(|word| word.text.eq_ignore_ascii_case(b"out"));
+        if is_late {
+            worst = worst.max(Some(Level::Warn));
+        }
         let mut lower = [0_u8; 16];
         let Some(slot) = lower.get_mut(..one.text.len()) else { continue };
         slot.copy_from_slice(one.text);
@@ -57,6 +64,15 @@ pub(super) fn of(text: &[u8]) -> Option<Level> {
             || earlier.is_some_and(|word| is_nothing(word.text))
                 && before
                     .is_some_and(|word| !word.text.iter().any(u8::is_ascii_digit) && !is_joint(word.text));
+        let is_joined = before.is_some_and(|word| {
+            [&b"or"[..], b"and", b"nor"].iter().any(|joint| word.text.eq_ignore_ascii_case(joint))
+        }) && negated_at.is_some_and(|negated| negated + 2 == at);
+        let is_overcome = before.is_some_and(|word| word.text.eq_ignore_ascii_case(b"from"))
+            && earlier.is_some_and(|word| word.text.to_ascii_lowercase().starts_with(b"recover"));
+        let is_negated = is_negated || is_joined || is_overcome;
+        if is_negated {
+            negated_at = Some(at);
+        }
         // errors: 0, error=nil, errors 0
         let is_zero = tail_behind(text, one.text).is_some_and(is_none);
         // "log level set to ERROR"
@@ -128,7 +144,7 @@ pub(super) fn is_none(tail: &[u8]) -> bool {
     let end = rest.iter().position(|byte| matches!(byte, b' ' | b',' | b';' | b')' | b'}' | b'|'));
     let (value, after) = rest.split_at(end.unwrap_or(rest.len()));
     match value.to_ascii_lowercase().as_slice() {
-        b"0" | b"0%" | b"0.0%" | b"0.00%" | b"<nil>" => true,
+        b"0" | b"0%" | b"0.0%" | b"0.00%" | b"<nil>" | b"\"\"" | b"''" | b"[]" | b"{}" => true,
         b"none" | b"nil" | b"null" | b"zero" | b"undefined" | b"false" => {
             *sign == b'=' || after.first() != Some(&b' ')
         }
@@ -175,6 +191,12 @@ fn is_subject(word: &[u8]) -> bool {
             | b"suppressed"
             | b"ignored"
             | b"button"
+            | b"list"
+            | b"lists"
+            | b"class"
+            | b"classes"
+            | b"type"
+            | b"types"
     )
 }
 

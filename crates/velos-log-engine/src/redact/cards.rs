@@ -120,11 +120,11 @@ fn is_alone(text: &[u8], card: &Range<usize>) -> bool {
     let before = card.start.checked_sub(1).and_then(|at| text.get(at));
     let behind = (text.get(card.end), text.get(card.end + 1));
     let is_joined = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'@' | b'/');
-    !before
-        .is_some_and(|byte| is_joined(byte) || matches!(byte, b'.' | b'-' | b'+' | b'#' | b'$' | b'%' | b'~'))
-        && !behind.0.is_some_and(is_joined)
-        && !(matches!(behind.0, Some(b'.' | b',' | b'-' | b':'))
-            && behind.1.is_some_and(u8::is_ascii_alphanumeric))
+    let is_part_before =
+        |byte: &u8| is_joined(byte) || matches!(byte, b'.' | b'-' | b'+' | b'#' | b'$' | b'%' | b'~');
+    let goes_on = matches!(behind.0, Some(b'.' | b',' | b'-' | b':'))
+        && behind.1.is_some_and(u8::is_ascii_alphanumeric);
+    !(goes_on || before.is_some_and(is_part_before) || behind.0.is_some_and(is_joined))
 }
 
 /// Without gaps: its name says that it is a card, or it has none and is of a usual length.
@@ -216,7 +216,7 @@ fn is_valid(digits: &[u8]) -> bool {
         .sum();
     // The same digit over and over is a filler.
     let is_varied = digits.iter().any(|digit| Some(digit) != digits.first());
-    is_issued && is_varied && sum % 10 == 0
+    is_issued && is_varied && sum.is_multiple_of(10)
 }
 
 #[cfg(test)]
