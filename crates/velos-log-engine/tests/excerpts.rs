@@ -20,10 +20,10 @@ fn excerpts() -> Vec<Excerpt> {
     for row in include_str!("excerpts.txt").lines() {
         if let Some(title) = row.strip_prefix("## ") {
             let mut words = title.split(", ");
-            let name = words.next().unwrap();
+            let name = words.next().unwrap_or_default();
             let errors = words.map(|word| {
-                let (kinds, count) = word.rsplit_once(':').unwrap();
-                (kinds, count.parse().unwrap())
+                let (kinds, count) = word.rsplit_once(':').unwrap_or((word, ""));
+                (kinds, count.parse().unwrap_or(0))
             });
             all.push(Excerpt { name, errors: errors.collect(), lines: Vec::new() });
         } else if let Some((level, line)) = row.split_once('|') {
@@ -37,7 +37,9 @@ fn excerpts() -> Vec<Excerpt> {
                 "?" => "",
                 other => panic!("no level is called {other}: {row}"),
             };
-            all.last_mut().unwrap().lines.push((level, line));
+            if let Some(excerpt) = all.last_mut() {
+                excerpt.lines.push((level, line));
+            }
         }
     }
     all
