@@ -67,10 +67,12 @@ fn rotate_says_when_it_cannot() {
     env.wait_log("api", "end 3\n");
     let (logs, away) = (env.home().join("logs"), env.home().join("away"));
     std::fs::rename(&logs, &away).unwrap();
+    std::fs::write(&logs, "a file in the way").unwrap();
     let done = env.run(&["rotate", "api"]);
+    std::fs::remove_file(&logs).unwrap();
     std::fs::rename(&away, &logs).unwrap();
     assert_ne!(done.code, 0, "{}", done.stdout);
-    assert!(done.stderr.contains("cannot begin new logs: No such file or directory"), "{}", done.stderr);
+    assert!(done.stderr.contains("cannot begin new logs: Not a directory"), "{}", done.stderr);
 }
 
 #[test]
