@@ -72,7 +72,7 @@ pub(super) fn help(model: &Model, frame: &mut Frame<'_>, scroll: usize) {
         KEYS.iter().flat_map(|(key, says)| of_key(model, key, says, width)).collect();
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
     let title = if height > frame.area().height {
-        "Keys; j k scroll, any other key closes"
+        "Keys; any other key closes this, j k scroll"
     } else {
         "Keys; any other key closes this"
     };
