@@ -14,6 +14,10 @@ SEARCHES = [
     ("a literal", ["payment 17777 refused"], 0.95),
     ("a literal in any case", ["-i", "PAYMENT 17777"], 1.0),
     ("a regular expression", [r"payment \d+7777 refused"], 1.0),
+    # Most lines go out: mostly a matter of copying them.
+    ("all without a literal", ["-v", "refused by"], 1.0),
+    # Few do: the lines that match are everywhere, and each has to be passed over.
+    ("all without a common word", ["-v", "INFO"], 1.0),
 ]
 # Figure of the engine, field, factor, words, unit, goal, and whether more is better.
 FIGURES = [

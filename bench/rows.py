@@ -233,6 +233,36 @@ def memory_flooding(bench):
     )
 
 
+def memory_flooded_apps(bench):
+    """Highest resident memory of the daemon while ten apps write as fast as they can, for each of them, above idle."""
+    bench.ensure_daemons()
+    velos, count = bench.velos, 10
+    size = bench.flood_bytes // count
+    programs = bench.programs[:count]
+    bench.stamps.clear()
+    for program in programs:
+        velos.run(velos.start(program, "flood", size, CHUNK_BYTES, QUIET_S * 1000, name=program.name))
+    daemon = velos.daemon_pid()
+    bench.stamps.wait("start", count, 60)
+    # The first have not begun to write yet, and the work of starting the last is over.
+    time.sleep(QUIET_S * 0.3)
+    seen = [clock.memory(daemon)[0]]
+
+    def are_done():
+        seen.append(clock.memory(daemon)[0])
+        return len(bench.stamps.all("done")) >= count
+
+    clock.wait_until("ten apps to write", bench.flood_limit_s, are_done)
+    each = (max(seen) - seen[0]) / count / 1024
+    for program in programs:
+        velos.run([velos.binary, "flush", program.name])
+        velos.run(velos.remove(program.name))
+    bench.report.add(
+        "daemon RSS while ten apps flood, above idle, for each", "KiB", {"velos": each}, goal="<= 256 KiB",
+        is_met=each <= 256,
+    )  # fmt: skip
+
+
 def _flood(bench, manager, size, chunk, look=lambda: time.sleep(0.02), quiet_s=0):
     """Let one app write, once it has been quiet for so long; CPU time and length until its last byte is in the log, ns.
     Meanwhile it looks again and again."""

@@ -26,7 +26,8 @@ import rows
 from report import Report
 
 MEASUREMENTS = [
-    rows.cold_start, rows.memory_idle, rows.start, rows.with_ten_apps, rows.hundred_apps, rows.memory_flooding, rows.capture,
+    rows.cold_start, rows.memory_idle, rows.start, rows.with_ten_apps, rows.hundred_apps, rows.memory_flooding,
+    rows.memory_flooded_apps, rows.capture,
     policies.apply_unchanged, policies.watch, policies.memory_limit, policies.graph, policies.health, logs.reading,
 ]  # fmt: skip
 PROGRAMS = 100

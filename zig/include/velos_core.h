@@ -242,8 +242,8 @@ int32_t velos_capture_open(VelosReactor *reactor, uint64_t token, const VelosCap
 /* The descriptor of one FIFO (stream: VELOS_STREAM_*), for an inheriting process; it stays the library's. Or -errno;
  * -ENOENT: it has no input. */
 int32_t velos_capture_fd(VelosReactor *reactor, uint64_t token, uint32_t stream);
-/* Start a new segment now. */
-int32_t velos_capture_rotate(VelosReactor *reactor, uint64_t token);
+/* Start new segments now; a log without a byte stays as it is. FILE_DONE with `request` when done, behind the ROTATED of each. */
+int32_t velos_capture_rotate(VelosReactor *reactor, uint64_t token, uint64_t request);
 /* Empty the logs: rotated segments removed, live files and index truncated. FILE_DONE with `request` when done. */
 int32_t velos_capture_flush(VelosReactor *reactor, uint64_t token, uint64_t request);
 /* Drain, close, remove the FIFOs. Logs stay. */

@@ -137,9 +137,9 @@ pub const Captures = struct {
         for (&entry.capture.streams) |*stream| stream.started.store(true, .release);
     }
 
-    pub fn rotate(self: *Captures, token: u64) i32 {
+    pub fn rotate(self: *Captures, token: u64, request: u64) i32 {
         const entry = self.find(token) orelse return sys.negative(.SRCH);
-        return self.writer.submit(.{ .rotate = entry.capture }, 0);
+        return self.writer.submit(.{ .rotate = .{ .capture = entry.capture, .request = request } }, 0);
     }
 
     pub fn flush(self: *Captures, token: u64, request: u64) i32 {

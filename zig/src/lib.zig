@@ -91,9 +91,9 @@ export fn velos_capture_fd(reactor: *Reactor, token: u64, stream: u32) i32 {
     return reactor.captures.fd(token, stream);
 }
 
-export fn velos_capture_rotate(reactor: *Reactor, token: u64) i32 {
+export fn velos_capture_rotate(reactor: *Reactor, token: u64, request: u64) i32 {
     reactor.assert_thread();
-    return reactor.captures.rotate(token);
+    return reactor.captures.rotate(token, request);
 }
 
 export fn velos_capture_flush(reactor: *Reactor, token: u64, request: u64) i32 {

@@ -55,7 +55,7 @@ pub const Capture = struct {
 pub const Request = union(enum) {
     open: *Capture,
     close: *Capture,
-    rotate: *Capture,
+    rotate: struct { capture: *Capture, request: u64 },
     flush: struct { capture: *Capture, request: u64 },
     drain: struct { capture: *Capture, process: u64 },
     file: files.Job,
@@ -242,16 +242,9 @@ pub const Writer = struct {
                 writer.complete(.{ .opened = capture });
             },
             .close => |capture| writer.close_capture(capture),
-            .rotate => |capture| for (&capture.streams) |*stream| {
-                if (stream.both) |both| if (both.size > 0 and stream.kind == 1) {
-                    _ = both.rotate(&writer.clock);
-                };
-                const log = stream.log orelse continue;
-                if (log.size == 0) continue;
-                const segment = log.segment;
-                if (log.rotate(&writer.clock) != 0) continue;
-                stream.segment.store(@intCast(log.segment), .monotonic);
-                writer.complete(rotated(capture, stream, segment));
+            .rotate => |what| {
+                const rc = writer.rotate(what.capture);
+                writer.complete(.{ .event = .{ .kind = .file_done, .token = what.request, .code = rc } });
             },
             .flush => |what| {
                 var rc: i32 = 0;
@@ -275,6 +268,28 @@ pub const Writer = struct {
             },
             .stop => unreachable,
         }
+    }
+
+    /// Begin new segments; what is empty stays as it is. The last failure, or 0.
+    fn rotate(writer: *Writer, capture: *Capture) i32 {
+        var rc: i32 = 0;
+        for (&capture.streams) |*stream| {
+            if (stream.both) |both| if (both.size > 0 and stream.kind == 1) {
+                const turned = both.rotate(&writer.clock);
+                if (turned != 0) rc = turned;
+            };
+            const log = stream.log orelse continue;
+            if (log.size == 0) continue;
+            const segment = log.segment;
+            const turned = log.rotate(&writer.clock);
+            if (turned != 0) {
+                rc = turned;
+                continue;
+            }
+            stream.segment.store(@intCast(log.segment), .monotonic);
+            writer.complete(rotated(capture, stream, segment));
+        }
+        return rc;
     }
 
     fn open_capture(writer: *Writer, capture: *Capture) i32 {

@@ -60,7 +60,7 @@ pub(crate) struct Control {
     pub(crate) ears: Ears,
     pub(crate) health: Health,
     pub(crate) watch: Watch,
-    pub(crate) flushes: BTreeMap<u64, crate::serve::Flushing>,
+    pub(crate) log_work: crate::log_work::LogWork,
     pub(crate) pid_files: crate::pid_files::PidFiles,
     pub(crate) hooks: hooks::Running,
     pub(crate) taken: Taken,
@@ -168,7 +168,7 @@ impl Control {
             ears: Ears::default(),
             health: Health::default(),
             watch: Watch::default(),
-            flushes: BTreeMap::new(),
+            log_work: Default::default(),
             pid_files: crate::pid_files::PidFiles::default(),
             hooks: hooks::Running::default(),
             taken: Taken::default(),
@@ -215,6 +215,7 @@ impl Control {
             self.inputs.push(Input::Deadline);
             let now = velos_ffi::now_ns();
             self.expire_trial(now);
+            self.give_up_on_writer(now);
         }
     }
 
@@ -283,7 +284,7 @@ impl Control {
                 self.pump(client);
             }
             Happened::FileDone { request: SAVE_REQUEST, errno } => self.saved(errno),
-            Happened::FileDone { request, errno } => self.flushed(request, errno),
+            Happened::FileDone { request, errno } => self.writer_done(request, errno),
             Happened::Rotated { token, is_err, segment } => self.rotated(token, is_err, segment),
             // PM2's word for opening logs anew, which happens by itself.
             Happened::Signal { number: nix::libc::SIGHUP | nix::libc::SIGUSR2 } => {}
@@ -475,6 +476,7 @@ impl Control {
             self.taken.deadline(),
             self.packing.deadline(),
             self.pid_files.deadline(),
+            self.log_work.deadline(),
             save,
             held,
             self.rest.deadline(),

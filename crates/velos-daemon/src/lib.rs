@@ -25,6 +25,7 @@ mod journal_log;
 mod link;
 mod live;
 mod live_logs;
+mod log_work;
 mod packing;
 mod pid_files;
 mod pipes;

@@ -7,7 +7,7 @@ use velos_core::event::{Event, Verb};
 use velos_core::frame::{self, Message};
 use velos_core::instance::InstanceId;
 use velos_core::protocol::{
-    AdoptParams, EventsParams, EventsReply, FlushReply, Hello, InfoReply, ListReply, Lost, Outcome, Outcomes,
+    AdoptParams, EventsParams, EventsReply, Hello, InfoReply, ListReply, Lost, Outcome, Outcomes,
     PROTOCOL_OLDEST, PROTOCOL_VERSION, Refusal, RunsReply, SendParams, SignalParams, Start, Targets,
     WhyReply, method,
 };
@@ -17,18 +17,10 @@ use velos_supervisor::{Command, Input, Ticket};
 use crate::clients::Waiting;
 use crate::control::Control;
 use crate::held;
+use crate::log_work::Work;
 
 /// Longest message of `send`, bytes.
 const MESSAGE_MAX: usize = 1 << 20;
-
-/// A `flush` that waits for the writer thread.
-#[derive(Debug)]
-pub(crate) struct Flushing {
-    waiting: Waiting,
-    files: Vec<RawString>,
-    open: u32,
-    errno: i32,
-}
 
 /// What a method answers now, or that the answer comes later.
 pub(crate) enum Answer {
@@ -95,7 +87,7 @@ impl Control {
                 self.command(client, id, Command::Signal(ids, signal));
                 Ok(Answer::Later)
             }
-            method::ROTATE => self.rotate(&decode::<Targets>(params)?.targets).map(now),
+            method::ROTATE => self.ask_writer(client, id, Work::Rotate, &decode(params)?),
             method::RUNS => self.runs_of(&decode::<Targets>(params)?.targets).map(now),
             method::ADOPT => {
                 let params: AdoptParams = decode(params)?;
@@ -105,7 +97,7 @@ impl Control {
             }
             method::SEND => self.send_message(&decode(params)?).map(now),
             method::DELETE => self.command_on(client, id, &decode::<Targets>(params)?.targets, Verb::Delete),
-            method::FLUSH => self.flush(client, id, &decode::<Targets>(params)?.targets),
+            method::FLUSH => self.ask_writer(client, id, Work::Flush, &decode(params)?),
             method::SHUTDOWN => {
                 self.command(client, id, Command::Shutdown { forget: true });
                 Ok(Answer::Later)
@@ -252,20 +244,6 @@ impl Control {
         self.resolve(targets)
     }
 
-    /// Begin new segments; logs without a line stay as they are.
-    fn rotate(&mut self, targets: &[String]) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
-        let mut files = Vec::new();
-        for id in self.resolve(targets)? {
-            let (Some(capture), Some(paths)) = (self.captures.get(&id), self.capture_paths(id)) else {
-                continue;
-            };
-            if self.reactor.capture_rotate(capture.token).is_ok() {
-                files.extend([paths.out_log.into(), paths.err_log.into()]);
-            }
-        }
-        Ok(encode(&FlushReply { files }))
-    }
-
     pub(crate) fn command(&mut self, client: u64, id: u32, command: Command) {
         let ticket = self.clients.ticket(client, id);
         let by = self.clients.describe(client);
@@ -292,50 +270,6 @@ impl Control {
         if let Some(answer) = self.answer(waiting, encode(&Outcomes { instances: outcomes, refused })) {
             self.send_when_saved(answer);
         }
-    }
-
-    fn flush(&mut self, client: u64, id: u32, targets: &[String]) -> Result<Answer, ErrorReply> {
-        let ids = if targets.is_empty() {
-            self.supervisor.instances().map(|instance| instance.id).collect()
-        } else {
-            self.resolve(targets)?
-        };
-        let request = self.fresh_request();
-        let waiting = Waiting { client, message: id };
-        let mut flushing = Flushing { waiting, files: Vec::new(), open: 0, errno: 0 };
-        for id in ids {
-            let (Some(capture), Some(paths)) = (self.captures.get(&id), self.capture_paths(id)) else {
-                continue;
-            };
-            if self.reactor.capture_flush(capture.token, request).is_ok() {
-                flushing.open += 1;
-                flushing.files.extend([paths.out_log.into(), paths.err_log.into()]);
-            }
-        }
-        if flushing.open == 0 {
-            return Ok(now(encode(&FlushReply::default())));
-        }
-        self.flushes.insert(request, flushing);
-        Ok(Answer::Later)
-    }
-
-    pub(crate) fn flushed(&mut self, request: u64, errno: i32) {
-        let Some(flushing) = self.flushes.get_mut(&request) else { return };
-        flushing.open = flushing.open.saturating_sub(1);
-        if errno != 0 {
-            flushing.errno = errno;
-        }
-        if flushing.open > 0 {
-            return;
-        }
-        let Some(done) = self.flushes.remove(&request) else { return };
-        let answer = if done.errno == 0 {
-            encode(&FlushReply { files: done.files })
-        } else {
-            let reason = std::io::Error::from_raw_os_error(done.errno);
-            Err(ErrorReply::new(ErrorCode::Failed, format!("cannot empty the logs: {reason}")))
-        };
-        self.send_reply(done.waiting, answer);
     }
 
     fn past_events(&mut self, params: &EventsParams) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
@@ -436,7 +370,7 @@ impl Control {
 #[derive(Debug, Serialize)]
 struct Empty {}
 
-fn now(result: Result<Vec<u8>, ErrorReply>) -> Answer {
+pub(crate) fn now(result: Result<Vec<u8>, ErrorReply>) -> Answer {
     Answer::Now(result)
 }
 

@@ -246,10 +246,10 @@ impl Reactor {
         check(unsafe { sys::velos_capture_fd(self.raw.as_ptr(), token, sys::STREAM_STDIN) })
     }
 
-    /// Begin a new segment.
-    pub fn capture_rotate(&mut self, token: u64) -> Result<(), Errno> {
+    /// Begin new segments; answered by `FileDone` with `request`.
+    pub fn capture_rotate(&mut self, token: u64, request: u64) -> Result<(), Errno> {
         // SAFETY: no pointers but the reactor, which is alive until drop.
-        check(unsafe { sys::velos_capture_rotate(self.raw.as_ptr(), token) }).map(|_| ())
+        check(unsafe { sys::velos_capture_rotate(self.raw.as_ptr(), token, request) }).map(|_| ())
     }
 
     /// Empty the logs; answered by `FileDone` with `request`.

@@ -188,7 +188,7 @@ unsafe extern "C" {
     pub(crate) fn velos_sample(samples: *mut RawSample, count: u32) -> i32;
     pub(crate) fn velos_capture_open(r: *mut RawReactor, token: u64, spec: *const RawCaptureSpec) -> i32;
     pub(crate) fn velos_capture_fd(r: *mut RawReactor, token: u64, stream: u32) -> i32;
-    pub(crate) fn velos_capture_rotate(r: *mut RawReactor, token: u64) -> i32;
+    pub(crate) fn velos_capture_rotate(r: *mut RawReactor, token: u64, request: u64) -> i32;
     pub(crate) fn velos_capture_flush(r: *mut RawReactor, token: u64, request: u64) -> i32;
     pub(crate) fn velos_capture_close(r: *mut RawReactor, token: u64) -> i32;
     pub(crate) fn velos_capture_stats(

@@ -1,5 +1,8 @@
 //! One line of output.
 
+/// A line that is longer is given out in pieces: memory has a bound, whatever a program prints.
+pub(crate) const LINE_BYTES_MAX: usize = 16 << 20;
+
 /// Which stream it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stream {

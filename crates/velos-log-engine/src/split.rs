@@ -5,7 +5,7 @@
 //! out once its newline is there.
 
 use crate::index::Index;
-use crate::line::{Line, Stream};
+use crate::line::{LINE_BYTES_MAX, Line, Stream};
 
 /// What stands of lines that have not ended.
 #[derive(Debug)]
@@ -57,7 +57,11 @@ impl Splitter {
                 }
                 None => {
                     line.bytes.extend_from_slice(piece);
-                    *slot = Some(line);
+                    if line.bytes.len() >= LINE_BYTES_MAX {
+                        lines.push(line);
+                    } else {
+                        *slot = Some(line);
+                    }
                 }
             }
         }
@@ -73,6 +77,18 @@ impl Splitter {
 mod tests {
     use super::*;
     use crate::index::made;
+
+    #[test]
+    fn a_line_that_never_ends_is_given_out_in_pieces() {
+        let (mut splitter, mut lines) = (Splitter::new(Stream::Out), Vec::new());
+        let block = vec![b'x'; 1 << 20];
+        for n in 0..40_u64 {
+            splitter.feed(&block, n << 20, &Index::of(std::path::Path::new("/nowhere/x.log")), &mut lines);
+        }
+        splitter.finish(&mut lines);
+        let lengths: Vec<_> = lines.iter().map(|line| line.bytes.len() >> 20).collect();
+        assert_eq!(lengths, [16, 16, 8]);
+    }
 
     #[test]
     fn pieces_of_two_streams_in_one_file_are_joined() {

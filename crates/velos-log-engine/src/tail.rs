@@ -12,6 +12,8 @@ use crate::split::Splitter;
 
 /// How much is read at once.
 const BLOCK_BYTES: u64 = 64 * 1024;
+/// Lines that are longer than this altogether are fewer than was asked for.
+const BACK_BYTES_MAX: u64 = 64 << 20;
 
 /// The last `count` lines of a log, oldest first; also a line that has not ended. A log that does not exist has none.
 pub fn tail(log: &Path, stream: Stream, count: usize) -> io::Result<Vec<Line>> {
@@ -71,12 +73,13 @@ pub(crate) fn of_file(
     Ok(lines)
 }
 
-/// Blocks from the end until they hold more newlines than lines are wanted; newest first, and where they start.
+/// Blocks from the end until they hold more newlines than lines are wanted, or as many bytes as one look may take; newest
+/// first, and where they start.
 fn back(content: &mut Content, end: u64, count: usize) -> io::Result<(u64, Vec<Vec<u8>>)> {
     let mut start = end;
     let mut blocks = Vec::new();
     let mut newlines = 0;
-    while start > 0 && newlines <= count {
+    while start > 0 && newlines <= count && end - start < BACK_BYTES_MAX {
         let length = BLOCK_BYTES.min(start);
         start -= length;
         let mut block = vec![0u8; usize::try_from(length).unwrap_or(0)];

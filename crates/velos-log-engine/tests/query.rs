@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
-use velos_log_engine::Stream;
 use velos_log_engine::query::{Merged, Pattern, Reader, Window, last, last_matching};
+use velos_log_engine::{Stream, tail};
 
 /// Record by record, as the daemon writes it.
 fn write_log(path: &Path, pieces: &[(Vec<u8>, u64, u8)]) {
@@ -267,4 +267,27 @@ fn huge_lines_binary_bytes_and_a_log_that_shrinks() {
     let block = reader.next_block().unwrap().unwrap();
     assert_eq!(block.lines().next().unwrap().bytes, b"short");
     assert!(reader.next_block().unwrap().is_none());
+}
+
+#[test]
+fn a_line_longer_than_memory_comes_in_pieces_from_either_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.log");
+    std::fs::write(&path, "first\n").unwrap();
+    let file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+    // Holes, which are zero bytes.
+    file.set_len(200 << 20).unwrap();
+    std::io::Write::write_all(&mut &file, b"\nlast\n").unwrap();
+    let open = || Reader::open(&path, Stream::Out, Window::default()).unwrap();
+    let lengths = |lines: Vec<velos_log_engine::Line>| -> Vec<usize> {
+        lines.iter().map(|line| line.bytes.len()).collect()
+    };
+    let found = lengths(last(open(), 3, |_| true).unwrap());
+    assert_eq!((found.len(), found[2]), (3, 4));
+    assert!(found.iter().all(|length| *length <= 33 << 20), "{found:?}");
+    // None of its bytes is lost.
+    let found = lengths(last(open(), 1_000, |_| true).unwrap());
+    assert_eq!(found.iter().sum::<usize>(), (200 << 20) - 1 + 4, "{found:?}");
+    let found = lengths(tail(&path, Stream::Out, 15).unwrap());
+    assert!(found.iter().sum::<usize>() <= 65 << 20 && found.last() == Some(&4), "{found:?}");
 }

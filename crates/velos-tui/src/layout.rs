@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::model::Model;
+use crate::view::CARD_LINES_MIN;
 
 /// Smallest terminal that is drawn.
 pub(crate) const SIZE_MIN: (u16, u16) = (60, 15);
@@ -18,6 +19,8 @@ pub(crate) struct Areas {
     pub(crate) titles: Rect,
     /// The processes.
     pub(crate) rows: Rect,
+    /// Below a short table: the selected process at large.
+    pub(crate) card: Rect,
     /// A line between table and pane, when they stand side by side.
     pub(crate) border: Rect,
     /// The bar of tabs.
@@ -40,15 +43,21 @@ pub(crate) fn areas(model: &Model) -> Option<Areas> {
     let inner = height - 2;
     if model.full {
         let body = Rect::new(0, 2, width, inner - 1);
-        return Some(Areas { header, titles: none, rows: none, border: none, tabs: line(1), body, footer });
+        let (titles, rows, card, border) = (none, none, none, none);
+        return Some(Areas { header, titles, rows, card, border, tabs: line(1), body, footer });
     }
     if width >= WIDE {
         let table = width * 9 / 20;
         let right = width - table - 1;
+        let processes = u16::try_from(model.table.shown().len()).unwrap_or(u16::MAX);
+        let left = (inner - 1).saturating_sub(processes.max(1));
+        let card = if left < CARD_LINES_MIN { 0 } else { left };
+        let rows = inner - 1 - card;
         return Some(Areas {
             header,
             titles: Rect::new(0, 1, table, 1),
-            rows: Rect::new(0, 2, table, inner - 1),
+            rows: Rect::new(0, 2, table, rows),
+            card: Rect::new(0, 2 + rows, table, card),
             border: Rect::new(table, 1, 1, inner),
             tabs: Rect::new(table + 1, 1, right, 1),
             body: Rect::new(table + 1, 2, right, inner - 1),
@@ -61,6 +70,7 @@ pub(crate) fn areas(model: &Model) -> Option<Areas> {
         header,
         titles: line(1),
         rows: Rect::new(0, 2, width, rows),
+        card: none,
         border: none,
         tabs: line(2 + rows),
         body: Rect::new(0, 3 + rows, width, inner - 2 - rows),

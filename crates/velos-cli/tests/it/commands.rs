@@ -54,13 +54,25 @@ fn rotate_begins_new_files() {
     env.start("api", &[], &["lines", "3", "--stay"]);
     env.wait_log("api", "end 3\n");
     env.run(&["rotate", "api"]).ok();
-    let rotated = env.home().join("logs/api-out.1.log");
-    wait_until("it is closed under its number", SOON, || {
-        std::fs::read(&rotated).is_ok_and(|log| log.ends_with(b"end 3\n"))
-    });
-    wait_until("a new one is there", SOON, || {
-        std::fs::read(env.out_log("api")).is_ok_and(|log| log.is_empty())
-    });
+    // It is done when the command says so: nothing is waited for.
+    let rotated = std::fs::read(env.home().join("logs/api-out.1.log")).unwrap();
+    assert!(rotated.ends_with(b"end 3\n"), "closed under its number");
+    assert!(std::fs::read(env.out_log("api")).unwrap().is_empty(), "a new one is there");
+}
+
+#[test]
+fn rotate_says_when_it_cannot() {
+    let env = env();
+    env.start("api", &[], &["lines", "3", "--stay"]);
+    env.wait_log("api", "end 3\n");
+    let (logs, away) = (env.home().join("logs"), env.home().join("away"));
+    std::fs::rename(&logs, &away).unwrap();
+    std::fs::write(&logs, "a file in the way").unwrap();
+    let done = env.run(&["rotate", "api"]);
+    std::fs::remove_file(&logs).unwrap();
+    std::fs::rename(&away, &logs).unwrap();
+    assert_ne!(done.code, 0, "{}", done.stdout);
+    assert!(done.stderr.contains("cannot begin new logs: Not a directory"), "{}", done.stderr);
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod ipc_abuse;
 mod lifecycle;
 mod log_forms;
 mod logs;
+mod logs_terminal;
 mod logs_views;
 mod mcp;
 mod monit;

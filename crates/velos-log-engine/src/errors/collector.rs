@@ -66,7 +66,7 @@ impl Errors {
     }
 
     fn look(&mut self, line: &[u8], verdict: Verdict, time_us: Option<u64>, slot: usize) -> Looked {
-        let is_error = verdict.level >= Level::Error;
+        let is_error = verdict.level >= Level::Error && is_own(line, verdict);
         let Some(open) = self.open.get_mut(slot) else { return Looked::No };
         if let Some(trace) = open {
             // What the program itself calls harmless ends an error, whatever it looks like.
@@ -177,6 +177,13 @@ impl Errors {
         self.groups.sort_by_key(|group| (std::cmp::Reverse(group.count), std::cmp::Reverse(group.last_us)));
         self.groups
     }
+}
+
+/// Whether a line itself says or looks like an error, and did not just inherit that.
+fn is_own(line: &[u8], verdict: Verdict) -> bool {
+    !verdict.inferred
+        || super::trace::begins(line.trim_ascii())
+        || !crate::level::is_continuation(line) && crate::level::inferred(line).level >= Level::Error
 }
 
 /// A stack that came in one field.

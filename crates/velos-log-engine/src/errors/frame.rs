@@ -1,4 +1,4 @@
-//! Lines of stack traces, in the shapes of eight languages.
+//! Lines of stack traces, in the shapes of eight languages; [`super::dialects`] knows more.
 
 /// Where a program was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +48,7 @@ pub(super) fn part(line: &[u8]) -> Option<Part> {
         .or_else(|| of_php(body))
         .or_else(|| of_rust(body, is_indented))
         .or_else(|| of_go(line, body))
+        .or_else(|| super::dialects::part(body))
         .or_else(|| filler(body))
 }
 
@@ -56,7 +57,7 @@ pub(super) fn is_place(line: &[u8]) -> bool {
     of_ruby(String::from_utf8_lossy(line).trim()).is_some()
 }
 
-fn frame(file: &str, function: &str) -> Part {
+pub(super) fn frame(file: &str, function: &str) -> Part {
     let is_ours = is_our_file(file) && is_our_function(function);
     Part::Frame(Frame { file: base(file), function: plain(function), is_ours, is_outer_first: false })
 }
@@ -111,7 +112,16 @@ fn of_php(body: &str) -> Option<Part> {
     if !number.chars().all(|c| c.is_ascii_digit()) {
         return None;
     }
-    let Some((place, call)) = rest.split_once(": ") else { return Some(Part::Filler) };
+    if let Some(part) = super::dialects::numbered(rest) {
+        return Some(part);
+    }
+    if rest == "{main}" {
+        return Some(Part::Filler);
+    }
+    let (place, call) = rest.split_once(": ")?;
+    if !place.ends_with(')') && place != "[internal function]" {
+        return None;
+    }
     let file = place.split('(').next().unwrap_or(place);
     Some(frame(file, call.split('(').next().unwrap_or(call)))
 }
@@ -150,7 +160,7 @@ fn of_go(line: &[u8], body: &str) -> Option<Part> {
 }
 
 fn filler(body: &str) -> Option<Part> {
-    const STARTS: [&str; 18] = [
+    const STARTS: [&str; 38] = [
         "Traceback (most recent call last)",
         "Exception Group Traceback",
         "During handling of the above exception",
@@ -164,6 +174,26 @@ fn filler(body: &str) -> Option<Part> {
         "exit status ",
         "Node.js v",
         "[signal ",
+        "[stacktrace]",
+        "[previous exception]",
+        "stack traceback:",
+        "Stacktrace:",
+        "CallStack (from HasCallStack)",
+        "in expression starting at ",
+        "Bun v",
+        "READ of size ",
+        "WRITE of size ",
+        "freed by thread ",
+        "allocated by thread ",
+        "previously allocated by ",
+        "SUMMARY: ",
+        "Shadow bytes ",
+        "Shadow byte legend ",
+        "Thread T",
+        "ClientConnectionId:",
+        "Error Number:",
+        "Execution halted",
+        "goroutine running on other thread",
         "[errors]:",
         "Thrown at:",
         "^",
@@ -175,9 +205,16 @@ fn filler(body: &str) -> Option<Part> {
             || body.contains("common frames")
             || body.contains("frames omitted")
             || body.contains("lines matching"));
-    let is_close = !body.is_empty()
-        && body.chars().all(|c| matches!(c, '}' | ']' | ')' | ',' | '-' | '{' | '+' | '1'..='9'));
-    (is_more || is_close || STARTS.iter().any(|start| body.starts_with(start))).then_some(Part::Filler)
+    let is_close = body.chars().any(|c| !c.is_ascii_digit())
+        && body.chars().all(|c| matches!(c, '}' | ']' | ')' | ',' | '-' | '{' | '+' | '1'..='9'))
+        || body == "\"}";
+    // valgrind and sanitizers number what they say.
+    let is_numbered = body.strip_prefix("==").is_some_and(|rest| {
+        let number = rest.split_once("==").map_or("", |(number, _)| number);
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    }) || body.starts_with("0x") && body.contains(" is located ");
+    (is_more || is_close || is_numbered || STARTS.iter().any(|start| body.starts_with(start)))
+        .then_some(Part::Filler)
 }
 
 /// The name of a file without folder, line and column.

@@ -21,6 +21,7 @@ const PREFIXES: &[&[u8]] = &[
     b"PHP Fatal error:  Uncaught ",
     b"Fatal error: Uncaught ",
     b"PHP Fatal error:  ",
+    b"Uncaught PHP Exception ",
     b"UnhandledPromiseRejectionWarning: ",
     b"Unhandled Rejection: ",
     b"Unhandled rejection ",
@@ -43,8 +44,10 @@ pub(super) fn head(line: &[u8]) -> Option<Head> {
     if let Some(panic) = of_panic(text) {
         return Some(panic);
     }
-    if let Some(ruby) = of_ruby(text) {
-        return Some(ruby);
+    if let Some(other) =
+        of_ruby(text).or_else(|| of_elixir(text)).or_else(|| of_monolog(text)).or_else(|| of_c(text))
+    {
+        return Some(other);
     }
     loop {
         let before = text.len();
@@ -79,6 +82,14 @@ pub(super) fn head(line: &[u8]) -> Option<Head> {
     }
     if !is_type(name) {
         return None;
+    }
+    // .NET: SqlException (0x80131904): message
+    if let Some(code) = rest.strip_prefix(b" (")
+        && let Some(close) = memchr::memchr(b')', code)
+        && code.get(close + 1) == Some(&b':')
+        && code.get(..close).is_some_and(|code| code.iter().all(u8::is_ascii_alphanumeric))
+    {
+        rest = code.get(close + 1..)?;
     }
     let message = match rest {
         [] => rest,
@@ -160,6 +171,13 @@ fn of_panic(text: &[u8]) -> Option<Head> {
     if let Some(message) = text.strip_prefix(b"fatal error: ") {
         return Some(Head { kind: "fatal error".to_owned(), message: message.to_vec() });
     }
+    // Zig: `thread 77 panic: message`.
+    if let Some(rest) = text.strip_prefix(b"thread ")
+        && let Some(end) = rest.iter().position(|byte| !byte.is_ascii_digit()).filter(|end| *end > 0)
+        && let Some(message) = rest.get(end..)?.strip_prefix(b" panic: ")
+    {
+        return make(message);
+    }
     if text.starts_with(b"thread '") {
         let rest = after(text, b"panicked at ")?;
         // Since Rust 1.73 the message has a line of its own; before it stood in quotes.
@@ -184,3 +202,49 @@ pub(super) fn of_ruby(text: &[u8]) -> Option<Head> {
         message: message.get(..open).unwrap_or_default().trim_ascii().to_vec(),
     })
 }
+
+/// `** (RuntimeError) message`.
+fn of_elixir(text: &[u8]) -> Option<Head> {
+    let rest = text.strip_prefix(b"** (")?;
+    let close = memchr::memchr(b')', rest)?;
+    let kind = rest.get(..close)?;
+    let is_class = kind.first().is_some_and(u8::is_ascii_uppercase) && kind.iter().all(|byte| is_name(*byte));
+    is_class.then(|| Head {
+        kind: String::from_utf8_lossy(kind).into_owned(),
+        message: rest.get(close + 1..).unwrap_or_default().trim_ascii().to_vec(),
+    })
+}
+
+/// Monolog prints exceptions as `[object] (App\\Broken(code: 0): message at /srv/a.php:12)`, in JSON.
+fn of_monolog(text: &[u8]) -> Option<Head> {
+    let rest = after(text, b"[object] (")?;
+    let (kind, rest) = rest.split_at(memchr::memmem::find(rest, b"(code: ")?);
+    if kind.is_empty() || !kind.iter().all(|byte| is_name(*byte)) {
+        return None;
+    }
+    let message = after(rest, b"): ")?;
+    let end = memchr::memmem::find(message, b" at /").unwrap_or(message.len());
+    Some(Head {
+        kind: String::from_utf8_lossy(kind).replace("\\\\", "\\"),
+        message: message.get(..end)?.to_vec(),
+    })
+}
+
+/// The C++ runtime, whose message stands on the next line, and the sanitizers.
+fn of_c(text: &[u8]) -> Option<Head> {
+    if let Some(rest) = text.strip_prefix(THROWN) {
+        let kind = rest.split(|byte| *byte == b'\'').next().unwrap_or_default();
+        return Some(Head { kind: String::from_utf8_lossy(kind).into_owned(), message: Vec::new() });
+    }
+    let rest = text.strip_prefix(b"==").and_then(|rest| after(rest, b"==ERROR: "))?;
+    let (kind, message) = rest.split_at(memchr::memchr(b':', rest)?);
+    let message = message.get(2..)?;
+    let end = memchr::memmem::find(message, b" on ").unwrap_or(message.len());
+    kind.ends_with(b"Sanitizer").then(|| Head {
+        kind: String::from_utf8_lossy(kind).into_owned(),
+        message: message.get(..end).unwrap_or_default().to_vec(),
+    })
+}
+
+/// How C++ says that an exception was not caught.
+const THROWN: &[u8] = b"terminate called after throwing an instance of '";

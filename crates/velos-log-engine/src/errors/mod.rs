@@ -5,6 +5,7 @@
 //! type and the message with its values masked decide.
 
 mod collector;
+mod dialects;
 mod frame;
 mod head;
 mod said;
@@ -19,6 +20,37 @@ pub use said::message;
 /// Whether a line is how Ruby tells an exception that nobody caught.
 pub(crate) fn is_ruby(line: &[u8]) -> bool {
     head::of_ruby(line).is_some()
+}
+
+/// Whether a line, without escape sequences, is one that only stands in a trace, behind its first line.
+pub(crate) fn is_part(line: &[u8]) -> bool {
+    frame::part(line).is_some()
+        || trace::is_cause(line.trim_ascii())
+        || line.starts_with(b"  what():")
+        || trace::is_traceback(line)
+}
+
+/// Whether it is the first line of a trace.
+pub(crate) fn begins(line: &[u8]) -> bool {
+    trace::begins(line.trim_ascii())
+}
+
+/// Where in a line the first line of a trace begins, behind what its printer puts before each line.
+pub(crate) fn begins_at(line: &[u8]) -> Option<usize> {
+    trace::begins_at(line)
+}
+
+/// The rest of a line that begins with the same text but for its digits, which tell times and processes.
+pub(crate) fn behind<'a>(before: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
+    let (start, rest) = line.split_at_checked(before.len())?;
+    let is_same = |(a, b): (&u8, &u8)| a == b || a.is_ascii_digit() && b.is_ascii_digit();
+    (!before.is_empty() && start.iter().zip(before).all(is_same)).then_some(rest)
+}
+
+/// Whether the exception follows below the frames, as in Python; groups of them are drawn, and have no end to wait for.
+pub(crate) fn awaits_exception(line: &[u8]) -> bool {
+    memchr::memmem::find(line, b"Traceback (most recent call last)").is_some()
+        && memchr::memmem::find(line, b"Exception Group").is_none()
 }
 
 /// Errors that are the same.

@@ -38,6 +38,12 @@ pub(super) struct Trace {
     /// Go prints all goroutines; the first one failed.
     goroutines: usize,
     awaits_message: bool,
+    /// What its printer put before the first line, and may put before each.
+    before: Vec<u8>,
+    /// Erlang says on the first line only that it will report.
+    awaits_report: bool,
+    /// The logger names the place of the line in Go, and prints functions bare.
+    is_go: bool,
     blanks: usize,
     lines: usize,
     pub(super) sample: Vec<u8>,
@@ -50,14 +56,24 @@ impl Trace {
     pub(super) fn begin(line: &[u8], is_error: bool) -> Option<Self> {
         let mut trace = Self::default();
         let text = line.trim_ascii();
-        if is_traceback(text) {
+        let traceback = memchr::memmem::find(line, b"Traceback (most recent call last)").filter(|at| {
+            at.checked_sub(1).is_some_and(|before| line.get(before) == Some(&b' ')) && !is_traceback(text)
+        });
+        if let Some(at) = traceback {
+            trace.note_traceback(line.get(at..).unwrap_or_default());
+        } else if is_traceback(text) {
             trace.note_traceback(text);
         } else if let Some(head) = head(text).or_else(|| head_within(text)) {
             trace.put_head(head, line);
         } else if is_error && !text.is_empty() {
             trace.intro = Some(super::said::message(text).into_owned());
+            trace.awaits_report = is_report(text);
+            trace.is_go = memchr::memmem::find(text, b".go:").is_some();
         } else {
             return None;
+        }
+        if let Some(at) = begins_at(line) {
+            trace.before = line.get(..at).unwrap_or_default().to_vec();
         }
         trace.keep(line);
         Some(trace)
@@ -65,6 +81,21 @@ impl Trace {
 
     /// The next line of the same stream. `is_error` as for [`Self::begin`].
     pub(super) fn take(&mut self, line: &[u8], is_error: bool) -> Taken {
+        // The same lines behind what stands before each; but another exception there is another error.
+        match super::behind(&self.before, line) {
+            Some(rest)
+                if self.awaits_head
+                    || rest.starts_with(b"  ")
+                    || part(rest).is_some()
+                    || is_cause(rest.trim_ascii()) =>
+            {
+                self.take_bare(rest, false)
+            }
+            _ => self.take_bare(line, is_error),
+        }
+    }
+
+    fn take_bare(&mut self, line: &[u8], is_error: bool) -> Taken {
         let taken = if self.lines < LINES_MAX { self.goes_on(line, is_error) } else { Taken::No };
         if taken == Taken::Yes {
             self.keep(line);
@@ -87,6 +118,17 @@ impl Trace {
                 return Taken::Yes;
             }
             return Taken::No;
+        }
+        if self.awaits_report {
+            self.awaits_report = false;
+            self.intro = Some(text.to_vec());
+            return Taken::Yes;
+        }
+        if let Some(message) = text.strip_prefix(b"what():")
+            && let Some(last) = self.heads.last_mut().filter(|last| last.message.is_empty())
+        {
+            last.message = message.trim_ascii().to_vec();
+            return Taken::Yes;
         }
         if self.awaits_message && !text.starts_with(b"stack backtrace") {
             self.awaits_message = false;
@@ -115,6 +157,10 @@ impl Trace {
                 self.intro = Some(text.to_vec());
             }
             None if is_indented && !after_blank && (self.has_trace() || !is_error) => {}
+            // zap: `main.work`, then a tab and the place.
+            None if self.is_go && is_go_function(text) => {
+                self.function = Some(String::from_utf8_lossy(text).into_owned());
+            }
             None => return Taken::No,
         }
         Taken::Yes
@@ -122,16 +168,6 @@ impl Trace {
 
     /// An exception that belongs to this error.
     fn cause(&mut self, text: &[u8], is_indented: bool) -> Option<Head> {
-        const MARKS: [&[u8]; 8] = [
-            b"Caused by: ",
-            b"Suppressed: ",
-            b"[cause]: ",
-            b"---> ",
-            b"Next ",
-            b"Wrapped by: ",
-            b"caused by: ",
-            b"[errors]: ",
-        ];
         let mark = MARKS.iter().find_map(|mark| text.strip_prefix(*mark));
         if let Some(rest) = mark {
             return head(rest).or_else(|| named_head(rest));
@@ -148,7 +184,13 @@ impl Trace {
                 let intro = self.intro.as_deref().unwrap_or_default();
                 head.message.len() > 3 && memchr::memmem::find(intro, &head.message).is_some()
             };
-            return head(text).filter(|head| is_announced || head.kind.contains('.') || says_it_again(head));
+            return head(text).filter(|head| {
+                is_announced
+                    || is_indented
+                    || text.starts_with(b"** (")
+                    || head.kind.contains('.')
+                    || says_it_again(head)
+            });
         }
         if is_indented && self.is_group { head(text) } else { None }
     }
@@ -249,30 +291,83 @@ fn is_category(intro: &[u8]) -> bool {
     !intro.contains(&b' ') && number.is_some_and(|number| number.iter().all(u8::is_ascii_digit))
 }
 
+/// `=CRASH REPORT==== 14-May-2024::10:23:45 ===`
+fn is_report(text: &[u8]) -> bool {
+    text.starts_with(b"=") && memchr::memmem::find(text, b" REPORT====").is_some()
+}
+
+/// `main.work`, `shop/db.(*Pool).get`
+fn is_go_function(text: &[u8]) -> bool {
+    let is_name = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/' | b'_' | b'-' | b'(' | b')' | b'*')
+    };
+    text.contains(&b'.') && !text.ends_with(b".") && text.iter().all(is_name)
+}
+
 /// Exception groups draw their tree with bars.
 fn is_drawn(text: &[u8]) -> bool {
     matches!(text.first(), Some(b'|' | b'+'))
 }
 
-fn is_traceback(text: &[u8]) -> bool {
+pub(super) fn is_traceback(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
     let start = text.iter().position(|byte| !matches!(byte, b'|' | b'+' | b'-' | b' ')).unwrap_or(0);
     let text = text.get(start..).unwrap_or_default();
     text.starts_with(b"Traceback (most recent call last)") || text.starts_with(b"Exception Group Traceback")
 }
 
+/// What stands before an exception that caused another.
+const MARKS: [&[u8]; 8] = [
+    b"Caused by: ",
+    b"Suppressed: ",
+    b"[cause]: ",
+    b"---> ",
+    b"Next ",
+    b"Wrapped by: ",
+    b"caused by: ",
+    b"[errors]: ",
+];
+
+/// Whether a line names an exception that caused another.
+pub(super) fn is_cause(text: &[u8]) -> bool {
+    MARKS.iter().any(|mark| text.strip_prefix(*mark).is_some_and(|rest| head(rest).is_some()))
+}
+
+/// Whether a line is the first of a trace.
+pub(super) fn begins(text: &[u8]) -> bool {
+    is_traceback(text) || head(text).or_else(|| head_within(text)).is_some()
+}
+
+/// Where it does, in the line.
+pub(super) fn begins_at(line: &[u8]) -> Option<usize> {
+    if let Some(at) = memchr::memmem::find(line, b"Traceback (most recent call last)") {
+        return Some(at);
+    }
+    if head(line.trim_ascii()).is_some() {
+        return Some(line.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0));
+    }
+    within(line).map(|(at, _)| at)
+}
+
 /// An exception behind what a logger wrote: `2026-03-01 10:00:00 ERROR api: TypeError: x is undefined`.
 fn head_within(text: &[u8]) -> Option<Head> {
+    within(text).map(|(_, head)| head)
+}
+
+fn within(text: &[u8]) -> Option<(usize, Head)> {
     let zone = text.get(..text.len().min(200))?;
     let starts = memchr::memchr_iter(b' ', zone).map(|space| space + 1);
     starts
         .filter(|start| {
             let before = zone.get(..start - 1).unwrap_or_default();
+            if matches!(zone.get(*start), Some(b' ' | b'|' | b'+' | b'-')) {
+                return false;
+            }
             matches!(before.last(), Some(b':' | b']' | b'-' | b')' | b'|' | b'0'..=b'9' | b'Z' | b'>'))
                 || before.ends_with(b"ERROR")
                 || before.ends_with(b"FATAL")
                 || before.ends_with(b"Unhandled")
                 || before.ends_with(b"Uncaught")
         })
-        .find_map(|start| head(text.get(start..)?))
+        .find_map(|start| head(text.get(start..)?).map(|head| (start, head)))
 }

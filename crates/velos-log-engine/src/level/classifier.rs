@@ -21,6 +21,20 @@ pub struct Classifier {
     column: Option<Column>,
     /// Lines of the learned place that the column did not know.
     strangers: u32,
+    trace: Trace,
+    /// What stood before the exception that a trace began with: who prints it says so before each line.
+    before: Vec<u8>,
+}
+
+/// What the lines before say of the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Trace {
+    #[default]
+    None,
+    /// The line before was one of a trace: gaps in it belong to it.
+    Inside,
+    /// Python's: the exception follows the frames.
+    AwaitsException,
 }
 
 impl Default for Classifier {
@@ -33,6 +47,8 @@ impl Default for Classifier {
             last: None,
             column: None,
             strangers: 0,
+            trace: Trace::None,
+            before: Vec::new(),
         }
     }
 }
@@ -49,6 +65,7 @@ impl Classifier {
         match self.column.as_ref().and_then(|column| column.level(line)) {
             Some(level) => {
                 self.missed = self.missed.saturating_sub(1);
+                self.trace = Trace::None;
                 self.keep(Verdict::said(level))
             }
             None => self.next_slowly(line),
@@ -60,28 +77,98 @@ impl Classifier {
         if let Some((level, start, word)) = self.learned.and_then(|place| header::at(&line, place)) {
             self.missed = self.missed.saturating_sub(1);
             self.note_stranger(&line, level, start, word);
+            self.trace = Trace::None;
             return self.keep(Verdict::said(level));
         }
+        let is_after_error = self.last.is_some_and(|last| last.level >= Level::Error);
+        // `#0 /srv/a.php(3)` is a frame of an error, `#12 DONE 1.2s` a step of a build.
         if is_continuation(&line)
+            && (line.first() != Some(&b'#') || is_after_error && crate::errors::is_part(&line))
+            && inferred::of_symbol(line.trim_ascii_start()).is_none()
             && let Some(last) = self.last
         {
+            if is_after_error && self.trace == Trace::None && crate::errors::is_part(&line) {
+                self.trace = Trace::Inside;
+            }
             return Verdict { inferred: true, ..last };
         }
         self.note_miss();
         if let Some(level) = marked::of(&line) {
+            self.trace = trace_of(&line, level);
             return self.keep(Verdict::said(level));
         }
         match header::of(&line) {
             Some((level, place)) => {
+                self.trace = trace_of(&line, level);
                 self.learn(place);
                 self.keep(Verdict::said(level))
             }
-            // A source that always says its level says nothing in a line that only continues.
             None => {
+                if let Some(last) = self.last.filter(|last| self.goes_on(&line, *last)) {
+                    return Verdict { inferred: true, ..last };
+                }
                 self.seen = self.seen.saturating_add(1);
-                let embedded = marked::of_embedded(&line).map(Verdict::said);
-                self.keep(embedded.unwrap_or_else(|| inferred(&line)))
+                let verdict = match marked::of_embedded(&line).map(Verdict::said) {
+                    Some(said) => said,
+                    None => self.guess(&line),
+                };
+                self.keep(verdict)
             }
+        }
+    }
+
+    /// Whether a line without a level belongs to the error before it, or is drawn as a part of the line before.
+    fn goes_on(&mut self, line: &[u8], last: Verdict) -> bool {
+        const DRAWN: [&str; 4] = ["│", "└", "├", "╵"];
+        if let Some(inner) = DRAWN.iter().find_map(|bar| line.strip_prefix(bar.as_bytes())) {
+            return super::classify(inner.trim_ascii_start()).level <= last.level.max(Level::Info);
+        }
+        if last.level < Level::Error {
+            return false;
+        }
+        let line = match crate::errors::behind(&self.before, line) {
+            Some(rest) if rest.starts_with(b"  ") || rest.starts_with(b"\t") => return true,
+            Some(rest) => rest,
+            None => line,
+        };
+        if line.trim_ascii().is_empty() {
+            return self.trace != Trace::None;
+        }
+        if self.trace == Trace::AwaitsException && !line.starts_with(b" ") {
+            self.trace = Trace::Inside;
+            return true;
+        }
+        let is_part = crate::errors::is_part(line);
+        if is_part {
+            let awaits = crate::errors::awaits_exception(line)
+                || self.trace == Trace::AwaitsException && line.starts_with(b" ");
+            self.trace = if awaits { Trace::AwaitsException } else { Trace::Inside };
+        }
+        is_part
+    }
+
+    /// Of a line that says nothing of its level.
+    fn guess(&mut self, line: &[u8]) -> Verdict {
+        const DRAWN: &[u8] = "│".as_bytes();
+        let verdict = match line.strip_prefix(DRAWN) {
+            Some(inner) => Verdict::guessed(super::classify(inner.trim_ascii_start()).level),
+            None => inferred(line),
+        };
+        self.trace = trace_of(line, verdict.level);
+        self.before.clear();
+        if self.trace != Trace::None
+            && let Some(at) = crate::errors::begins_at(line)
+        {
+            self.before.extend_from_slice(line.get(..at).unwrap_or_default());
+        }
+        // A source that always says its level goes on with what it said in a line without; but words can be worse.
+        match self.last {
+            Some(last)
+                if self.learned.is_some() && last.level < Level::Error && verdict.level <= Level::Info =>
+            {
+                Verdict { inferred: true, ..last }
+            }
+            _ => verdict,
         }
     }
 
@@ -131,6 +218,19 @@ impl Classifier {
     /// The place of the level, once it is learned: number of the word, from 0.
     pub fn learned_place(&self) -> Option<usize> {
         self.learned
+    }
+}
+
+/// What a line that begins something says of those behind it.
+fn trace_of(line: &[u8], level: Level) -> Trace {
+    if level < Level::Error {
+        Trace::None
+    } else if crate::errors::awaits_exception(line) {
+        Trace::AwaitsException
+    } else if crate::errors::begins(line) {
+        Trace::Inside
+    } else {
+        Trace::None
     }
 }
 

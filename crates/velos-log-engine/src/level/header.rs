@@ -123,6 +123,13 @@ impl Spot<'_> {
             self.token.first().copied().filter(|byte| matches!(byte, b'[' | b'(' | b'<' | b'{' | b'*'));
         let is_closed = opened.is_some() && matches!(rest.first(), Some(b']' | b')' | b'>' | b'}' | b'*'));
         let is_first = self.start == 0;
+        // `localhost:4000 (http)`: what something is, not how bad.
+        if opened == Some(b'(')
+            && !is_upper
+            && matches!(word, b"http" | b"default" | b"config" | b"note" | b"log" | b"success")
+        {
+            return false;
+        }
         match rest.first() {
             // Upper case followed by nothing: a column, or at least a headline.
             None if is_upper => !is_common(word) || self.stands_as_column(),
@@ -134,6 +141,8 @@ impl Spot<'_> {
             }
             Some(b':' | b',' | b'-' | b'/' | b'!' | b'.' | b';') if is_upper && rest.len() == 1 => true,
             Some(b'[') if is_first || is_upper => true,
+            // Zig: `error(net): text`
+            Some(b'(') if is_first && rest.ends_with(b"):") => true,
             Some(b':') if is_upper => true,
             _ => is_closed && rest.len() <= 2,
         }

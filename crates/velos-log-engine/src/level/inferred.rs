@@ -24,7 +24,7 @@ fn has(text: &[u8], needle: &[u8]) -> bool {
 
 fn of_shape(text: &[u8]) -> Option<Level> {
     let text = text.trim_ascii();
-    const STARTS: [&[u8]; 11] = [
+    const STARTS: [&[u8]; 17] = [
         b"+ Exception Group Traceback",
         b"Traceback (most recent call last)",
         b"Exception in thread",
@@ -36,13 +36,28 @@ fn of_shape(text: &[u8]) -> Option<Level> {
         b"Segmentation fault",
         b"goroutine 1 [",
         b"Caused by: ",
+        b"terminate called ",
+        b"CallStack (from HasCallStack)",
+        b"stack traceback:",
+        b"Execution halted",
+        b"Oops: ",
+        b"BUG: ",
     ];
+    if let Some(level) = of_symbol(text) {
+        return Some(level);
+    }
     if STARTS.iter().any(|start| text.starts_with(start))
         || has(text, b"' panicked at ")
         || has(text, b"core dumped")
         || has(text, b"ut of memory")
         || has(text, b": panic serving ")
         || has(text, b" UnhandledPromiseRejectionWarning: ")
+        || has(text, b"Traceback (most recent call last)")
+        || has(text, b"Sanitizer: ")
+        || has(text, b"] BUG: ")
+        || has(text, b"] Oops: ")
+        || has(text, b"#<") && has(text, b"Error: ")
+        || has(text, b".lua:") && has(text, b": attempt to ")
     {
         return Some(Level::Error);
     }
@@ -77,8 +92,14 @@ fn of_shape(text: &[u8]) -> Option<Level> {
     if text.starts_with(b"error[") || has(text, b"npm ERR!") {
         return Some(Level::Error);
     }
-    if names_an_exception(text) {
+    // pytest marks what failed: `E       AssertionError: text`
+    if names_an_exception(text)
+        || text.strip_prefix(b"E   ").is_some_and(|said| names_an_exception(said.trim_ascii_start()))
+    {
         return Some(Level::Error);
+    }
+    if let Some(level) = of_perl(text) {
+        return Some(level);
     }
     // Python: /x.py:10: DeprecationWarning: text
     text.split(|byte| *byte == b' ')
@@ -87,20 +108,85 @@ fn of_shape(text: &[u8]) -> Option<Level> {
         .then_some(Level::Warn)
 }
 
+/// Marks that command lines begin their lines with.
+pub(super) fn of_symbol(text: &[u8]) -> Option<Level> {
+    const MARKS: [(&str, Level); 14] = [
+        ("✓", Level::Info),
+        ("✔", Level::Info),
+        ("✅", Level::Info),
+        ("√", Level::Info),
+        ("ℹ", Level::Info),
+        ("⚠", Level::Warn),
+        ("(!) ", Level::Warn),
+        ("⨯", Level::Error),
+        ("✖", Level::Error),
+        ("✕", Level::Error),
+        ("✗", Level::Error),
+        ("✘", Level::Error),
+        ("❌", Level::Error),
+        ("🚨", Level::Error),
+    ];
+    if text.first().is_none_or(|byte| byte.is_ascii() && *byte != b'(') {
+        return None;
+    }
+    let level = MARKS.iter().find(|(mark, _)| text.starts_with(mark.as_bytes())).map(|(_, level)| *level)?;
+    // "❌ 0 errors"
+    let is_nothing =
+        super::words::of(text).is_none() && text.split(|byte| *byte == b' ').nth(1) == Some(b"0");
+    Some(if is_nothing { Level::Info } else { level })
+}
+
+/// What Perl dies or warns with: `text at a.pl line 12.`
+fn of_perl(text: &[u8]) -> Option<Level> {
+    let said = text.strip_suffix(b".")?;
+    let line = memchr::memmem::rfind(said, b" line ")?;
+    let file = said.get(..line)?.rsplit(|byte| *byte == b' ').next()?;
+    let is_place = said.get(line + 6..)?.iter().all(u8::is_ascii_digit)
+        && [&b".pl"[..], b".pm", b".t", b".cgi", b"-e"].iter().any(|end| file.ends_with(end))
+        && said.get(..line - file.len())?.ends_with(b" at ");
+    const WARNINGS: [&[u8]; 6] = [
+        b"Use of uninitialized",
+        b"isn't numeric",
+        b"deprecated",
+        b"redefined",
+        b"masks earlier",
+        b"used only once",
+    ];
+    is_place.then(|| if WARNINGS.iter().any(|words| has(said, words)) { Level::Warn } else { Level::Error })
+}
+
 /// `java.io.IOException: text`, `ZeroDivisionError`.
 fn names_an_exception(text: &[u8]) -> bool {
+    // Behind who prints it: `web_1  | TypeError: text`, `host app[1]: TypeError: text`
+    let mut is_behind = false;
+    for word in text.get(..text.len().min(160)).unwrap_or_default().split(|byte| *byte == b' ') {
+        if is_behind
+            && (word.first().is_some_and(u8::is_ascii_uppercase) || word.contains(&b'.'))
+            && is_exception(word.strip_suffix(b":").unwrap_or(b""))
+        {
+            return true;
+        }
+        if !word.is_empty() {
+            is_behind = matches!(word.last(), Some(b':' | b'|' | b']'));
+        }
+    }
     let Some(first) = text.split(|byte| matches!(byte, b' ' | b'\t')).next() else { return false };
     let is_named = first.ends_with(b":") || first.len() == text.len();
     let name = first.strip_suffix(b":").unwrap_or(first);
-    let is_type = name.len() > 5
-        && name.first().is_some_and(u8::is_ascii_alphabetic)
-        && name
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b':' | b'\\'));
     // Rails: ActionController::RoutingError (message):
     let is_named = is_named
         || text.ends_with(b"):") && text.get(first.len()..).is_some_and(|rest| rest.starts_with(b" ("));
-    is_named && is_type && (name.ends_with(b"Error") || name.ends_with(b"Exception"))
+    is_named && is_exception(name)
+}
+
+/// The name of a type that only exceptions have.
+fn is_exception(name: &[u8]) -> bool {
+    name.len() > 5
+        && name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b':' | b'\\'))
+        && (name.ends_with(b"Error") || name.ends_with(b"Exception"))
 }
 
 /// An access log: `"GET /x HTTP/1.1" 500`, `GET /x 500 1 ms`, HAProxy's. 5xx is an error of ours; 4xx one of theirs.
@@ -112,7 +198,10 @@ fn of_access(line: &[u8]) -> Option<Level> {
             of_proxy(line).or_else(|| rest.get(quote + 1..))?.trim_ascii_start()
         }
         None => {
-            let mut words = line.splitn(3, |byte| *byte == b' ');
+            if let Some(status) = of_php_server(line) {
+                return Some(status);
+            }
+            let mut words = line.trim_ascii_start().splitn(3, |byte| *byte == b' ');
             let (method, path) = (words.next()?, words.next()?);
             let is_method =
                 matches!(method, b"GET" | b"POST" | b"PUT" | b"DELETE" | b"PATCH" | b"HEAD" | b"OPTIONS");
@@ -121,6 +210,18 @@ fn of_access(line: &[u8]) -> Option<Level> {
     };
     let is_status = status.iter().take_while(|byte| byte.is_ascii_digit()).count() == 3;
     Some(if is_status && status.first() == Some(&b'5') { Level::Error } else { Level::Info })
+}
+
+/// PHP's own server: `[Tue May 14 10:23:45 2024] 127.0.0.1:53434 [500]: GET /x`.
+fn of_php_server(line: &[u8]) -> Option<Level> {
+    let at = memchr::memmem::find(line, b"]: ")?;
+    let status = line.get(..at)?.get(at.checked_sub(4)?..)?.strip_prefix(b"[")?;
+    let request = line.get(at + 3..)?;
+    let is_request = [&b"GET /"[..], b"POST /", b"PUT /", b"DELETE /", b"PATCH /", b"HEAD /", b"OPTIONS /"]
+        .iter()
+        .any(|start| request.starts_with(start));
+    let is_status = status.len() == 3 && status.iter().all(u8::is_ascii_digit);
+    (is_request && is_status).then(|| if status.starts_with(b"5") { Level::Error } else { Level::Info })
 }
 
 /// What stands behind the five times of HAProxy: `0/0/1/2/3 503`.

@@ -48,6 +48,8 @@ fn of_json(line: &[u8]) -> Option<Level> {
     json::fields(line, |key, value| {
         if is_level_key(key) {
             found = of_value(value);
+        } else if matches!(key, b"severity_number" | b"severityNumber" | b"SeverityNumber") {
+            found = of_telemetry(value);
         } else if key == b"s"
             && let Value::Text([letter, rest @ ..]) = value
             && matches!(rest, [] | [b'1'..=b'5'])
@@ -67,10 +69,19 @@ fn of_json(line: &[u8]) -> Option<Level> {
 
 fn of_value(value: Value<'_>) -> Option<Level> {
     match value {
-        Value::Text(word) => Level::from_word(word).or_else(|| number(word).and_then(Level::from_number)),
+        Value::Text(word) => Level::from_word(word)
+            .or_else(|| Level::from_distance(word))
+            .or_else(|| number(word).and_then(Level::from_number)),
         Value::Bare(digits) => number(digits).and_then(Level::from_number),
         Value::Nested(inner) => json::field(inner, b"name").and_then(of_value),
     }
+}
+
+/// OpenTelemetry's log data model: four numbers for each of trace, debug, info, warn, error and fatal, from 1.
+fn of_telemetry(value: Value<'_>) -> Option<Level> {
+    let (Value::Bare(digits) | Value::Text(digits)) = value else { return None };
+    let step = number(digits)?.checked_sub(1)? / 4;
+    Level::ALL.get(usize::try_from(step).ok()?).copied()
 }
 
 fn number(digits: &[u8]) -> Option<u32> {
@@ -109,7 +120,9 @@ fn of_logfmt(line: &[u8]) -> Option<Level> {
         let value = line.get(at + 1..)?;
         let value = value.strip_prefix(b"\"").unwrap_or(value);
         let end = value.iter().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(value.len());
-        if let Some(level) = value.get(..end).and_then(Level::from_word) {
+        let more = value.iter().position(|byte| matches!(byte, b' ' | b'"' | b',')).unwrap_or(value.len());
+        let distance = value.get(..more).and_then(Level::from_distance);
+        if let Some(level) = distance.or_else(|| value.get(..end).and_then(Level::from_word)) {
             return Some(level);
         }
     }

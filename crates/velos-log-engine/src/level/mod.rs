@@ -69,16 +69,41 @@ impl Level {
         lower.copy_from_slice(word);
         lower.make_ascii_lowercase();
         Some(match &*lower {
-            b"trace" | b"trce" | b"trc" | b"finest" | b"finer" | b"silly" | b"trac" => Self::Trace,
-            b"debug" | b"dbg" | b"dbug" | b"debg" | b"deb" | b"debu" | b"fine" | b"verbose" | b"vrb"
-            | b"debug1" | b"debug2" | b"debug3" | b"debug4" | b"debug5" => Self::Debug,
+            b"trace" | b"trce" | b"trc" | b"finest" | b"finer" | b"silly" | b"trac" | b"vrb" | b"trace1"
+            | b"trace2" | b"trace3" | b"trace4" | b"trace5" | b"trace6" | b"trace7" | b"trace8" => {
+                Self::Trace
+            }
+            b"debug" | b"dbg" | b"dbug" | b"debg" | b"deb" | b"debu" | b"fine" | b"verbose" | b"debug1"
+            | b"debug2" | b"debug3" | b"debug4" | b"debug5" => Self::Debug,
             b"info" | b"information" | b"informational" | b"inf" | b"notice" | b"note" | b"log"
             | b"success" | b"config" | b"http" | b"default" | b"hint" => Self::Info,
             b"warn" | b"warning" | b"wrn" | b"wrng" => Self::Warn,
             b"error" | b"err" | b"eror" | b"erro" | b"severe" | b"failure" | b"fail" => Self::Error,
             b"fatal" | b"ftl" | b"crit" | b"critical" | b"emerg" | b"emergency" | b"alert" | b"panic"
-            | b"dpanic" | b"fatl" | b"fata" | b"pani" => Self::Fatal,
+            | b"dpanic" | b"pnc" | b"fatl" | b"fata" | b"pani" => Self::Fatal,
             _ => return None,
+        })
+    }
+
+    /// A word with a distance, as Go's slog has them: `WARN+1`, `DEBUG-4`; its words are four apart.
+    pub(crate) fn from_distance(text: &[u8]) -> Option<Self> {
+        let at = text.iter().position(|byte| matches!(byte, b'+' | b'-'))?;
+        let (word, distance) = text.split_at(at);
+        let distance: i32 = std::str::from_utf8(distance).ok()?.parse().ok()?;
+        let zero = match Self::from_word(word)? {
+            Self::Debug => -4,
+            Self::Info => 0,
+            Self::Warn => 4,
+            Self::Error => 8,
+            Self::Trace | Self::Fatal => return None,
+        };
+        Some(match zero + distance {
+            ..-4 => Self::Trace,
+            -4..0 => Self::Debug,
+            0..4 => Self::Info,
+            4..8 => Self::Warn,
+            8..12 => Self::Error,
+            12.. => Self::Fatal,
         })
     }
 

@@ -40,6 +40,21 @@ impl Spot<'_> {
         if let Some(level) = self.of_android() {
             return Some(level);
         }
+        // Erlang: `=CRASH REPORT==== 14-May-2024::10:23:45 ===`
+        if self.start == 0 && self.next_word() == Some(b"REPORT====") {
+            return match token.strip_prefix(b"=")? {
+                b"CRASH" | b"SUPERVISOR" => Some(Level::Error),
+                b"PROGRESS" => Some(Level::Info),
+                word => Level::from_word(word),
+            };
+        }
+        // GLib: `(app:77): Gtk-WARNING **: 10:23:45.123: text`
+        if let Some(dash) = token.iter().rposition(|byte| *byte == b'-')
+            && self.next_word().is_some_and(|word| word.starts_with(b"**"))
+            && let Some(word) = token.get(dash + 1..).filter(|word| word.iter().all(u8::is_ascii_uppercase))
+        {
+            return Level::from_word(word);
+        }
         if token == b"ERR!" || token == b"WARN!" {
             return Some(if token == b"ERR!" { Level::Error } else { Level::Warn });
         }

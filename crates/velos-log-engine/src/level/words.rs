@@ -33,13 +33,25 @@ fn words(text: &[u8]) -> impl Iterator<Item = Word<'_>> {
 /// The worst that the words of a text say.
 pub(super) fn of(text: &[u8]) -> Option<Level> {
     let mut worst: Option<Level> = None;
+    // "no warnings or errors": what is joined to something that did not happen did not either.
+    let mut negated_at = None;
     let all: Vec<Word<'_>> = words(text).take(200).collect();
     let word = |at: usize| all.get(at).copied();
     for (at, one) in all.iter().enumerate() {
         let is_refused = one.text.eq_ignore_ascii_case(b"not")
             && at.checked_sub(1).and_then(word).is_some_and(|word| word.text.eq_ignore_ascii_case(b"could"));
-        if is_refused {
+        // The apostrophe of "couldn't" cuts it in two.
+        let is_cut = one.text.eq_ignore_ascii_case(b"t")
+            && at.checked_sub(1).and_then(word).is_some_and(|word| {
+                word.text.eq_ignore_ascii_case(b"couldn") || word.text.eq_ignore_ascii_case(b"can")
+            });
+        if is_refused || is_cut {
             worst = worst.max(Some(Level::Error));
+        }
+        let is_late = one.text.eq_ignore_ascii_case(b"timed")
+            && word(at + 1).is_some_and(|word| word.text.eq_ignore_ascii_case(b"out"));
+        if is_late {
+            worst = worst.max(Some(Level::Warn));
         }
         let mut lower = [0_u8; 16];
         let Some(slot) = lower.get_mut(..one.text.len()) else { continue };
@@ -52,21 +64,42 @@ pub(super) fn of(text: &[u8]) -> Option<Level> {
             || earlier.is_some_and(|word| is_nothing(word.text))
                 && before
                     .is_some_and(|word| !word.text.iter().any(u8::is_ascii_digit) && !is_joint(word.text));
+        let is_joined = before.is_some_and(|word| {
+            [&b"or"[..], b"and", b"nor"].iter().any(|joint| word.text.eq_ignore_ascii_case(joint))
+        }) && negated_at.is_some_and(|negated| negated + 2 == at);
+        let is_overcome = before.is_some_and(|word| word.text.eq_ignore_ascii_case(b"from"))
+            && earlier.is_some_and(|word| word.text.to_ascii_lowercase().starts_with(b"recover"));
+        let is_negated = is_negated || is_joined || is_overcome;
+        if is_negated {
+            negated_at = Some(at);
+        }
         // errors: 0, error=nil, errors 0
         let is_zero = tail_behind(text, one.text).is_some_and(is_none);
         // "log level set to ERROR"
         let is_setting = (1..=3).any(|back| at.checked_sub(back).and_then(word).is_some_and(is_level));
+        // `-p err`, `errors=remount-ro`: how a program is to be run.
+        let is_option = before.is_some_and(|word| word.text.starts_with(b"-") && word.text.len() > 1)
+            || tail_behind(text, one.text).is_some_and(|tail| is_plural(one.text) && is_mode(tail));
         // "error handler", "error rate": about errors, not one
         let is_about =
             kind == Kind::Noun && one.next == 0 && word(at + 1).is_some_and(|word| is_subject(word.text))
                 || before.is_some_and(|word| {
                     word.text.eq_ignore_ascii_case(b"on") || word.text.eq_ignore_ascii_case(b"if")
                 });
-        if !(is_negated || is_zero || is_about || is_setting) {
+        if !(is_negated || is_zero || is_about || is_setting || is_option) {
             worst = worst.max(Some(level));
         }
     }
     worst
+}
+
+/// `errors=remount-ro`, where `errors=5` counts them.
+fn is_mode(tail: &[u8]) -> bool {
+    tail.strip_prefix(b"=").and_then(<[u8]>::first).is_some_and(u8::is_ascii_alphabetic)
+}
+
+fn is_plural(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"errors") || word.eq_ignore_ascii_case(b"warnings")
 }
 
 /// Whether a word means none: `0`, `no`, `nil`.
@@ -111,7 +144,7 @@ pub(super) fn is_none(tail: &[u8]) -> bool {
     let end = rest.iter().position(|byte| matches!(byte, b' ' | b',' | b';' | b')' | b'}' | b'|'));
     let (value, after) = rest.split_at(end.unwrap_or(rest.len()));
     match value.to_ascii_lowercase().as_slice() {
-        b"0" | b"0%" | b"0.0%" | b"0.00%" | b"<nil>" => true,
+        b"0" | b"0%" | b"0.0%" | b"0.00%" | b"<nil>" | b"\"\"" | b"''" | b"[]" | b"{}" => true,
         b"none" | b"nil" | b"null" | b"zero" | b"undefined" | b"false" => {
             *sign == b'=' || after.first() != Some(&b' ')
         }
@@ -158,6 +191,12 @@ fn is_subject(word: &[u8]) -> bool {
             | b"suppressed"
             | b"ignored"
             | b"button"
+            | b"list"
+            | b"lists"
+            | b"class"
+            | b"classes"
+            | b"type"
+            | b"types"
     )
 }
 

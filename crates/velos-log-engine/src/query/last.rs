@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::block::{Block, Known, LineRef};
 use super::pattern::Pattern;
 use super::reader::{BLOCK_BYTES, Part, Reader};
-use crate::line::Line;
+use crate::line::{LINE_BYTES_MAX, Line};
 
 /// Bytes of the first step backwards; each further one doubles.
 const FIRST_BYTES: usize = 32 * 1024;
@@ -171,6 +171,8 @@ fn lines_before(
             }
             // Nothing begins behind the start of the range.
             _ if start == from => return Ok((from, buffer.len())),
+            // The end of a line that is too long to be held.
+            _ if end - start >= LINE_BYTES_MAX as u64 => return Ok((start, 1)),
             _ => step *= 2,
         }
     }

@@ -12,15 +12,13 @@ use super::window::Window;
 use crate::content::Content;
 use crate::follow::Follower;
 use crate::index::Index;
-use crate::line::Stream;
+use crate::line::{LINE_BYTES_MAX, Stream};
 use crate::segments::{self, Segment};
 use crate::split::Splitter;
 
 /// How much is read at once.
 pub(super) const BLOCK_BYTES: usize = 256 * 1024;
 const CACHE_LINE_BYTES: usize = 64;
-/// A line that is longer comes in pieces.
-const LINE_BYTES_MAX: usize = 16 << 20;
 
 /// Reads one log forward.
 #[derive(Debug)]

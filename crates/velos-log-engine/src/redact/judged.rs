@@ -72,6 +72,9 @@ pub(super) fn is_no_secret(value: &[u8], check: Check) -> bool {
     if is_placeholder || check == Check::Value {
         return is_placeholder;
     }
+    if check == Check::Session {
+        return !is_random(value);
+    }
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
     let has_mix =
@@ -86,4 +89,14 @@ pub(super) fn is_no_secret(value: &[u8], check: Check) -> bool {
         || value.ends_with(b")")
         || value.ends_with(b"=") && digits == 0;
     is_plain || !(digits > 0 || is_special || has_mix && value.len() >= 16)
+}
+
+/// Letters and digits by turns, as in what was drawn; numbers, `0x12ab` of ZooKeeper and `worker-12` are none.
+fn is_random(value: &[u8]) -> bool {
+    let is_address = value.starts_with(b"0x") || value.starts_with(b"0X");
+    let kinds = value.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::is_ascii_digit);
+    let turns = kinds.clone().zip(kinds.clone().skip(1)).filter(|(one, next)| one != next).count();
+    let is_mixed =
+        value.iter().any(u8::is_ascii_uppercase) && value.iter().skip(1).any(u8::is_ascii_lowercase);
+    !is_address && (turns >= 3 || value.len() >= 16 && (turns >= 1 || is_mixed && value.len() >= 20))
 }

@@ -1,10 +1,11 @@
 //! Hides secrets on the way out: to agents, to files that are given away.
 //!
 //! A multi-pattern search for literals (Aho and Corasick, 1975) runs over whole blocks; only lines with a hit see the
-//! expressions of the rules that the hit belongs to. A secret becomes `[REDACTED:aws-key:ab12]`: what kind it was, and four
+//! expressions of the rules that the hit belongs to. Numbers of payment cards hold no literal; they have a search of their own. A secret becomes `[REDACTED:aws-key:ab12]`: what kind it was, and four
 //! hex digits of a keyed hash, so that equal secrets can be told from different ones without being known. Two different
 //! secrets have the same digits once in 65,536.
 
+mod cards;
 mod judged;
 mod rules;
 
@@ -20,6 +21,9 @@ use rules::RULES;
 
 /// Longest part of a private key between its first and its last line, in lines.
 const KEY_LINES_MAX: usize = 200;
+
+/// Letters in a row that are a line of a key even behind something else.
+const KEY_LINE_MIN: usize = 40;
 
 /// Hides secrets. Made once, it takes some milliseconds; lines of one source go through it in order. A clone of a
 /// fresh one costs next to nothing and begins another source.
@@ -92,7 +96,7 @@ impl Redactor {
             return self.key_line(line);
         }
         if self.literals.find(line).is_none() {
-            return Cow::Borrowed(line);
+            return self.without_cards(Cow::Borrowed(line));
         }
         self.searched(line)
     }
@@ -115,12 +119,16 @@ impl Redactor {
     /// Whole lines, appended to `out`.
     pub fn block(&mut self, block: &[u8], out: &mut Vec<u8>) {
         let mut rest = block;
+        // Where the next of each kind stands, counted from the end, so that it stays right as `rest` gets shorter.
+        let (mut literal, mut card) = (Next::Unknown, Next::Unknown);
         while !rest.is_empty() {
             let hit = if self.inside_key > 0 {
                 0
             } else {
-                match self.literals.find(rest) {
-                    Some(hit) => hit.start(),
+                let literal = literal.of(rest, |rest| self.literals.find(rest).map(|hit| hit.start()));
+                let card = card.of(rest, |rest| cards::find(rest, 0).map(|card| card.start));
+                match literal.into_iter().chain(card).min() {
+                    Some(hit) => hit,
                     None => break,
                 }
             };
@@ -149,7 +157,7 @@ impl Redactor {
         }
         let mut text = Cow::Borrowed(line);
         for (number, (rule, pattern)) in RULES.iter().zip(&self.patterns).enumerate() {
-            if wanted & (1 << number) == 0 || rule.name == "url-password" && !line.contains(&b'@') {
+            if wanted & (1 << number) == 0 || rule.name.starts_with("url-") && !line.contains(&b'@') {
                 continue;
             }
             let (mut out, mut last) = (Vec::new(), 0);
@@ -182,7 +190,31 @@ impl Redactor {
                 text = Cow::Owned(out);
             }
         }
-        text
+        self.without_cards(text)
+    }
+
+    fn without_cards<'a>(&mut self, text: Cow<'a, [u8]>) -> Cow<'a, [u8]> {
+        let Some(mut card) = cards::find(&text, 0) else { return text };
+        let (mut out, mut last) = (Vec::new(), 0);
+        loop {
+            let digits: Vec<u8> = text
+                .get(card.clone())
+                .unwrap_or_default()
+                .iter()
+                .copied()
+                .filter(u8::is_ascii_digit)
+                .collect();
+            out.extend_from_slice(text.get(last..card.start).unwrap_or_default());
+            out.extend_from_slice(format!("[REDACTED:card:{:04x}]", self.hash(&digits)).as_bytes());
+            self.hidden += 1;
+            last = card.end;
+            match cards::find(&text, last) {
+                Some(next) => card = next,
+                None => break,
+            }
+        }
+        out.extend_from_slice(text.get(last..).unwrap_or_default());
+        Cow::Owned(out)
     }
 
     /// A line of a private key that began before: nothing of it stays but what stands behind its end.
@@ -202,6 +234,14 @@ impl Redactor {
                 || matches!(byte, b'+' | b'/' | b'=' | b' ' | b':' | b'-' | b',' | b'|')
         });
         if !is_body {
+            // Some loggers write their header before each line of it.
+            let start = body.iter().rposition(|byte| byte.is_ascii_whitespace()).map_or(0, |space| space + 1);
+            let last = body.get(start..).unwrap_or_default();
+            let is_part = last.len() >= KEY_LINE_MIN
+                && last.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='));
+            if is_part && let Some(before) = line.strip_suffix(last) {
+                return Cow::Owned([before, b"[REDACTED:private-key]"].concat());
+            }
             self.inside_key = 0;
             return self.searched(line);
         }
@@ -214,6 +254,27 @@ impl Redactor {
             None => self.hasher.hash_one(value),
         };
         (hash >> 24) as u16
+    }
+}
+
+/// The next place of a kind in a text that is worked off from its start, as a distance from its end.
+#[derive(Clone, Copy)]
+enum Next {
+    Unknown,
+    At(usize),
+    Nowhere,
+}
+
+impl Next {
+    fn of(&mut self, rest: &[u8], find: impl FnOnce(&[u8]) -> Option<usize>) -> Option<usize> {
+        let is_passed = matches!(self, Self::At(left) if *left > rest.len());
+        if is_passed || matches!(self, Self::Unknown) {
+            *self = find(rest).map_or(Self::Nowhere, |at| Self::At(rest.len() - at));
+        }
+        match self {
+            Self::At(left) => Some(rest.len() - *left),
+            Self::Unknown | Self::Nowhere => None,
+        }
     }
 }
 

@@ -4,6 +4,9 @@
 use super::key::{ALPHA, CUT, SPACE, class, mark};
 use super::value::{is_number, piece, whole};
 
+/// An object that is longer is not one value.
+const OBJECT_BYTES: usize = 200;
+
 /// Words of this much are data, not text.
 const WORD_BYTES_MAX: usize = 120;
 
@@ -113,8 +116,12 @@ fn assigned(word: &[u8], key: &[u8]) -> Option<usize> {
     }
     let length = word
         .iter()
-        .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')))
+        .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b':')))
         .unwrap_or(word.len());
+    // `error = timeout: text` is a sentence.
+    if word.get(..length)?.ends_with(b":") {
+        return None;
+    }
     let tail = word.get(length..)?;
     // Behind `open 'x':` comes a reason; an entry of many ends with a comma or a bracket.
     let is_one = if is_entry { matches!(tail, [b',' | b'}' | b']', ..]) } else { true };
@@ -322,16 +329,42 @@ impl Word<'_> {
         let value = rest.get(..length).unwrap_or_default();
         let value = value.strip_suffix(b".").unwrap_or(value);
         if let Some(first) = value.first() {
-            let length = value.len();
+            // `ws=WorkSource{10113}`: the object is the value, also beyond this word.
+            let object = self.message.get(self.at + value.len()..).and_then(braces).unwrap_or(0);
+            let length = value.len() + object;
             let before = self.key.len();
-            if !first.is_ascii_digit() || !is_number(value, self.key) {
+            if object > 0 || !first.is_ascii_digit() || !is_number(value, self.key) {
                 self.key.truncate(before);
                 self.key.push(mark::ANY);
             }
             self.at += length;
+            while self.end < self.at
+                || object > 0 && self.end < self.message.len() && class(self.byte(self.end)) != SPACE
+            {
+                self.end += 1;
+            }
         }
         true
     }
+}
+
+/// Length of what stands in braces at the start of a text, if they close soon.
+fn braces(text: &[u8]) -> Option<usize> {
+    if text.first() != Some(&b'{') {
+        return None;
+    }
+    let mut depth = 0_u32;
+    text.iter()
+        .take(OBJECT_BYTES)
+        .position(|byte| {
+            depth = match byte {
+                b'{' => depth + 1,
+                b'}' => depth.saturating_sub(1),
+                _ => depth,
+            };
+            depth == 0
+        })
+        .map(|last| last + 1)
 }
 
 #[cfg(test)]
@@ -373,6 +406,10 @@ mod tests {
         check("worker-12 on eth0", "worker-<N> on eth<N>");
         check("tick 10:05:03", "tick <TIME>");
         check("allDrawn = false, x= 3", "allDrawn = <*>, x= <*>");
+        check("ws=WorkSource{10113}, uid=7", "ws=<*>, uid=<N>");
+        check("token=Token{35e A{d8 u0}} hides", "token=<*> hides");
+        check("reason = AuthFail:sts:5_rsn:0, error = timeout: x", "reason = <*>, error = timeout: x");
+        check("a=b{c", "a=<*>{c");
         check("no variables here", "no variables here");
         check("Cache miss for key 'user:42'", "Cache miss for key <KEY>");
     }

@@ -1,5 +1,6 @@
 //! What is seen of the model.
 
+mod card;
 mod config;
 mod digest;
 mod footer;
@@ -22,6 +23,7 @@ use ratatui::text::Line;
 use crate::layout::{Areas, SIZE_MIN, areas};
 use crate::model::{Mode, Model, Tab};
 
+pub(crate) use card::LINES_MIN as CARD_LINES_MIN;
 pub(crate) use pane::tab_at;
 #[cfg(test)]
 pub(crate) use popup::KEYS;
@@ -33,6 +35,9 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
     header::draw(model, frame, areas.header);
     if areas.rows.height > 0 {
         table::draw(model, frame, areas.titles, areas.rows);
+    }
+    if areas.card.height > 0 {
+        card::draw(model, frame, areas.card);
     }
     border(model, frame, areas.border);
     pane::draw_tabs(model, frame, areas.tabs);

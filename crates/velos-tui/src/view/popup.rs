@@ -43,6 +43,8 @@ pub(crate) const KEYS: &[(&str, &str)] = &[
     ("q, Ctrl-C", "quit; nothing stops"),
 ];
 
+/// Columns of the help.
+const HELP: u16 = 90;
 /// Columns of the keys.
 const KEY: usize = 15;
 
@@ -65,21 +67,34 @@ fn fill(frame: &mut Frame<'_>, inner: Rect, lines: impl Iterator<Item = Line<'st
 }
 
 pub(super) fn help(model: &Model, frame: &mut Frame<'_>, scroll: usize) {
-    let height = u16::try_from(KEYS.len() + 2).unwrap_or(u16::MAX);
-    let inner = place(frame, 90, height, "Keys; any other key closes this");
-    let width = usize::from(inner.width);
-    let first = scroll.min(KEYS.len().saturating_sub(usize::from(inner.height)));
-    let line = |(key, says): &(&str, &str)| {
-        if key.is_empty() {
-            return Line::styled(format!(" {says}"), theme::bold());
-        }
-        let says = text::cut(says, width.saturating_sub(KEY + 2));
+    let width = usize::from(frame.area().width.min(HELP)).saturating_sub(2);
+    let lines: Vec<Line<'static>> =
+        KEYS.iter().flat_map(|(key, says)| of_key(model, key, says, width)).collect();
+    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
+    let title = if height > frame.area().height {
+        "Keys; any other key closes this, j k scroll"
+    } else {
+        "Keys; any other key closes this"
+    };
+    let inner = place(frame, HELP, height, title);
+    let first = scroll.min(lines.len().saturating_sub(usize::from(inner.height)));
+    fill(frame, inner, lines.into_iter().skip(first));
+}
+
+/// A key and what it does, on as many lines as that takes.
+fn of_key(model: &Model, key: &str, says: &str, width: usize) -> Vec<Line<'static>> {
+    if key.is_empty() {
+        return vec![Line::styled(format!(" {says}"), theme::bold())];
+    }
+    let parts = text::words(says, width.saturating_sub(KEY + 2));
+    let line = |(n, part): (usize, String)| {
+        let key = if n == 0 { key } else { "" };
         Line::from(vec![
             Span::styled(format!("  {}", text::left(key, KEY)), theme::accent(model.look)),
-            Span::raw(says),
+            Span::raw(part),
         ])
     };
-    fill(frame, inner, KEYS.iter().skip(first).map(line));
+    parts.into_iter().enumerate().map(line).collect()
 }
 
 pub(super) fn confirm(model: &Model, frame: &mut Frame<'_>, verb: Verb, targets: &[InstanceId]) {

@@ -39,6 +39,25 @@ pub(super) fn right(text: &str, width: usize) -> String {
     " ".repeat(width.saturating_sub(columns(&text))) + &text
 }
 
+/// The text on lines that are not wider, cut between words; a word that is wider itself is cut.
+pub(super) fn words(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        for (from, to) in parts(word, width) {
+            let part = word.get(from..to).unwrap_or_default();
+            match lines.last_mut() {
+                Some(line) if line.is_empty() => line.push_str(part),
+                Some(line) if from == 0 && columns(line) + 1 + columns(part) <= width => {
+                    line.push(' ');
+                    line.push_str(part);
+                }
+                _ => lines.push(part.to_owned()),
+            }
+        }
+    }
+    lines
+}
+
 /// Where to cut a text so that no part is wider: ranges of bytes. An empty text has one part.
 pub(super) fn parts(text: &str, width: usize) -> Vec<(usize, usize)> {
     let mut parts = Vec::new();
@@ -81,6 +100,8 @@ mod tests {
         assert_eq!(parts("abcde", 2), [(0, 2), (2, 4), (4, 5)]);
         assert_eq!(parts("日本語", 4), [(0, 6), (6, 9)]);
         assert_eq!(parts("", 4), [(0, 0)]);
+        assert_eq!(words("one two three", 7), ["one two", "three"]);
+        assert_eq!(words("a longerword", 6), ["a", "longer", "word"]);
         assert_eq!((skip("日本語", 2), skip("ab", 9)), (3, 2));
     }
 }

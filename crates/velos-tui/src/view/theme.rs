@@ -108,6 +108,25 @@ pub(super) fn trend(look: Look, values: impl Iterator<Item = u64>, width: usize)
     " ".repeat(blank) + &values.iter().map(bar).collect::<String>()
 }
 
+/// Values as columns of several lines, the top one first. Filled from the left.
+pub(super) fn graph(look: Look, values: &[u64], most: u64, width: usize, height: usize) -> Vec<String> {
+    let bars = if look.unicode { BLOCKS } else { PLAIN };
+    let blank = " ".repeat(width.saturating_sub(values.len()));
+    let steps = |value: u64| {
+        let all = u128::from(value.min(most)) * 8 * height as u128;
+        // What is not nothing is seen.
+        usize::try_from(all / u128::from(most.max(1))).unwrap_or(0).max(usize::from(value > 0))
+    };
+    let line = |below: usize| {
+        let cell = |value: &u64| match steps(*value).saturating_sub(below * 8).min(8) {
+            0 => " ",
+            part => bars.get(part - 1).copied().unwrap_or(" "),
+        };
+        blank.clone() + &values.iter().map(cell).collect::<String>()
+    };
+    (0..height).rev().map(line).collect()
+}
+
 /// One value as a bar.
 pub(super) fn bar(look: Look, value: u64, most: u64) -> &'static str {
     if value == 0 {
@@ -129,6 +148,7 @@ mod tests {
         assert_eq!(sparkline(look, [1, 2].into_iter(), 2, 100), "▁▁");
         assert_eq!(trend(look, [0, 1_000, 1_001, 1_000].into_iter(), 5), "  ▅▅▅");
         assert_eq!(trend(look, [100, 200, 400].into_iter(), 3), "▁▃█");
+        assert_eq!(graph(look, &[0, 1, 50, 100], 100, 5, 2), ["    █", "  ▁██"]);
         let plain = Look { unicode: false, ..look };
         assert_eq!(sparkline(plain, [0, 1, 50, 100].into_iter(), 4, 0), " .+#");
     }
