@@ -50,6 +50,7 @@ impl Starter {
 }
 
 pub(crate) fn run(config: &Config) -> i32 {
+    raise_descriptor_limit();
     if let Some(number) = std::env::var(HANDOVER_VARIABLE).ok().and_then(|text| text.parse().ok()) {
         let mut home = Home::open(&config.home);
         home.is_foreground = !config.background;
@@ -144,6 +145,18 @@ fn split(home: &Home, listener: OwnedFd, lock: OwnedFd, start_lock: File, starte
             starter.failed(&format!("cannot fork: {error}"));
             EXIT_CANNOT_BEGIN
         }
+    }
+}
+
+/// Descriptors of an instance add up, in the daemon and in the guardian; the hard limit is ours to use. Inherited by all that
+/// are forked or executed from here.
+pub(crate) fn raise_descriptor_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        // With the old limit fewer apps fit; nothing else breaks.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(1 << 20), hard);
     }
 }
 

@@ -137,7 +137,6 @@ pub(crate) fn run_then(home: &Home, handover: Handover, starter: Starter, listen
 
 impl Control {
     fn new(home: &Home, handover: Handover) -> Result<Self, String> {
-        raise_descriptor_limit();
         let lock = std::fs::File::from(handover.lock.try_clone().map_err(|error| error.to_string())?);
         home::write_pid(&lock, std::process::id() as i32)
             .map_err(|error| format!("cannot write {}: {error}", home.pid_file().display()))?;
@@ -606,17 +605,6 @@ fn first_token() -> u64 {
 /// A capture failure as a spawn failure.
 pub(crate) fn capture_failure(errno: i32) -> SpawnFailure {
     SpawnFailure { stage: SpawnStage::Capture, errno }
-}
-
-/// Five descriptors an instance add up; the hard limit is ours to use.
-fn raise_descriptor_limit() {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < hard
-    {
-        // With the old limit fewer apps fit; nothing else breaks.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(1 << 20), hard);
-    }
 }
 
 /// Name of our user, or the number when /etc/passwd does not tell.

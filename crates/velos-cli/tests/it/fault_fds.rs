@@ -90,6 +90,54 @@ fn no_descriptors_left() {
     assert_eq!((env.hello().pid, env.instance("api").pid), (daemon, before));
 }
 
+/// Two descriptors and more for each app, in the daemon and in the guardian, and twice as many while one follows another.
+#[test]
+fn more_apps_than_the_soft_limit_has_room_for() {
+    let env = env();
+    if velos_testkit::program("prlimit").is_none() {
+        return skipped("a low soft limit needs prlimit");
+    }
+    run(env.command_through(&["prlimit", "--nofile=256:8192"], &["ping"])).ok();
+    env.start(
+        "app",
+        &["-i", "120", "--no-autorestart"],
+        &["lines", "0", "--rate", "5", "--size", "60", "--code", "7"],
+    );
+    env.wait_saved();
+    let before: Vec<_> = env.list().into_iter().map(|one| (one.id, one.pid)).collect();
+    let hello = env.hello();
+    let held = |pid: i32| {
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+        open.filter_map(|entry| std::fs::read_link(entry.path()).ok())
+            .filter(|to| to.to_string_lossy().starts_with("pipe:"))
+            .count()
+    };
+    wait_until("the guardian holds all FIFOs", SOON, || held(hello.guardian_pid) >= 3 * 120);
+    let first = held(hello.pid);
+    for _ in 0..2 {
+        env.kill_daemon();
+        let after: Vec<_> = env.list().into_iter().map(|one| (one.id, one.pid)).collect();
+        assert_eq!(after, before, "all are adopted");
+    }
+    wait_until("a later daemon holds no more than the first", SOON, || held(env.hello().pid) <= first + 8);
+    // What an app says while there is no daemon is heard, whichever it is.
+    let (guardian, daemon) = (hello.guardian_pid, env.hello().pid);
+    processes::signal(guardian, nix::sys::signal::Signal::SIGSTOP);
+    wait_until("the guardian is stopped", SOON, || processes::state(guardian) == Some('T'));
+    processes::signal(daemon, nix::sys::signal::Signal::SIGKILL);
+    let last = before.last().and_then(|(_, pid)| *pid).unwrap();
+    processes::signal(last, nix::sys::signal::Signal::SIGTERM);
+    wait_until("both ended", SOON, || !processes::is_alive(daemon) && !processes::is_alive(last));
+    processes::signal(guardian, nix::sys::signal::Signal::SIGCONT);
+    env.wait_for_daemon_other_than(daemon);
+    let log = env.home().join("logs/app-out-119.log");
+    wait_until("its last words", SOON, || {
+        std::fs::read_to_string(&log).is_ok_and(|text| text.contains("\nend ") || text.starts_with("end "))
+    });
+    let ended = env.list().into_iter().find(|one| one.slot == 119).unwrap();
+    assert_eq!(ended.exit, Some(velos_core::instance::Exit::Code(7)));
+}
+
 #[test]
 fn nothing_leaks() {
     let env = env();
