@@ -62,6 +62,9 @@ pub(crate) fn run(config: &Config) -> i32 {
             }
         };
     }
+    if config.background {
+        close_inherited();
+    }
     let starter = Starter::from_environment();
     match begin(config) {
         Ok(Begun::RunsAlready) if config.background => {
@@ -85,6 +88,23 @@ pub(crate) fn run(config: &Config) -> i32 {
                 HomeError::Owner { .. } | HomeError::Mode { .. } => 6,
                 _ => 4,
             }
+        }
+    }
+}
+
+/// Whatever our starter had open: a lock or a pipe of its that a daemon kept open would never be free again.
+fn close_inherited() {
+    let starter = std::env::var(READY_VARIABLE).ok();
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
+    // First all of them, so that what reads them is closed by then.
+    let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    for name in names.iter().filter_map(|name| name.to_str()).filter(|name| Some(*name) != starter.as_deref())
+    {
+        if let Ok(number) = name.parse::<i32>()
+            && number > 2
+        {
+            // Closed already, or closed here.
+            drop(adopt_fd(number));
         }
     }
 }
