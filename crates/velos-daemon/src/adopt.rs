@@ -27,10 +27,10 @@ impl Control {
             self.settle_cgroups();
             let same_boot = saved.boot_id == self.identity.boot_id;
             let mut state = saved.state;
-            if saved.is_last {
-                // From here on it would be wrong, and it is on disk before anything is started.
-                self.mark_dirty();
-            } else if same_boot && self.handover.how != DaemonStart::Upgrade {
+            // What the file says is older than what is known from here on: processes that were found, a table that was handed
+            // over, a daemon that is not the last any more.
+            self.mark_dirty();
+            if !saved.is_last && same_boot && self.handover.how != DaemonStart::Upgrade {
                 self.fill_gaps(&mut state);
             }
             let mut effects = Effects::new();

@@ -50,6 +50,7 @@ impl Starter {
 }
 
 pub(crate) fn run(config: &Config) -> i32 {
+    raise_descriptor_limit();
     if let Some(number) = std::env::var(HANDOVER_VARIABLE).ok().and_then(|text| text.parse().ok()) {
         let mut home = Home::open(&config.home);
         home.is_foreground = !config.background;
@@ -60,6 +61,9 @@ pub(crate) fn run(config: &Config) -> i32 {
                 EXIT_CANNOT_BEGIN
             }
         };
+    }
+    if config.background {
+        close_inherited();
     }
     let starter = Starter::from_environment();
     match begin(config) {
@@ -84,6 +88,23 @@ pub(crate) fn run(config: &Config) -> i32 {
                 HomeError::Owner { .. } | HomeError::Mode { .. } => 6,
                 _ => 4,
             }
+        }
+    }
+}
+
+/// Whatever our starter had open: a lock or a pipe of its that a daemon kept open would never be free again.
+fn close_inherited() {
+    let starter = std::env::var(READY_VARIABLE).ok();
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
+    // First all of them, so that what reads them is closed by then.
+    let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    for name in names.iter().filter_map(|name| name.to_str()).filter(|name| Some(*name) != starter.as_deref())
+    {
+        if let Ok(number) = name.parse::<i32>()
+            && number > 2
+        {
+            // Closed already, or closed here.
+            drop(adopt_fd(number));
         }
     }
 }
@@ -144,6 +165,18 @@ fn split(home: &Home, listener: OwnedFd, lock: OwnedFd, start_lock: File, starte
             starter.failed(&format!("cannot fork: {error}"));
             EXIT_CANNOT_BEGIN
         }
+    }
+}
+
+/// Descriptors of an instance add up, in the daemon and in the guardian; the hard limit is ours to use. Inherited by all that
+/// are forked or executed from here.
+pub(crate) fn raise_descriptor_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        // With the old limit fewer apps fit; nothing else breaks.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(1 << 20), hard);
     }
 }
 

@@ -38,6 +38,8 @@ const DURABLE_AFTER_NS: u64 = 1_000_000_000;
 const GAP_LOOKS: u32 = 20;
 /// The first cgroups are made so long after the daemon's start, ns: by then its first client has its answer.
 const SPARES_FIRST_NS: u64 = 20_000_000;
+/// Batches of ends that are taken in before the deadlines that have passed.
+const CATCH_UP_ROUNDS: u32 = 64;
 /// Completion token of writes of the table.
 const SAVE_REQUEST: u64 = u64::MAX;
 /// Bit that tells capture tokens from process tokens.
@@ -56,6 +58,7 @@ pub(crate) struct Control {
     pub(crate) log: JournalLog,
     pub(crate) identity: Identity,
     pub(crate) handover: Handover,
+    pub(crate) untold: crate::untold::Untold,
     pub(crate) timers: Timers,
     pub(crate) ears: Ears,
     pub(crate) health: Health,
@@ -135,7 +138,6 @@ pub(crate) fn run_then(home: &Home, handover: Handover, starter: Starter, listen
 
 impl Control {
     fn new(home: &Home, handover: Handover) -> Result<Self, String> {
-        raise_descriptor_limit();
         let lock = std::fs::File::from(handover.lock.try_clone().map_err(|error| error.to_string())?);
         home::write_pid(&lock, std::process::id() as i32)
             .map_err(|error| format!("cannot write {}: {error}", home.pid_file().display()))?;
@@ -164,6 +166,7 @@ impl Control {
             },
             reaped: handover.reaped.iter().map(|reaped| (reaped.pid, *reaped)).collect(),
             handover,
+            untold: crate::untold::Untold::default(),
             timers: Timers::default(),
             ears: Ears::default(),
             health: Health::default(),
@@ -211,7 +214,12 @@ impl Control {
                 complain(&self.home, &format!("the event loop failed: {errno}"));
                 return 1;
             }
+            if let Err(errno) = self.take_in_ends() {
+                complain(&self.home, &format!("the event loop failed: {errno}"));
+                return 1;
+            }
             self.read_link();
+            self.tell_guardian_again();
             self.inputs.push(Input::Deadline);
             let now = velos_ffi::now_ns();
             self.expire_trial(now);
@@ -239,6 +247,30 @@ impl Control {
         }
         for (_, client, data) in frames {
             self.frame(client, &data);
+        }
+        Ok(())
+    }
+
+    /// A deadline passed while we were busy, and so did much else: what has ended by now comes first, so that nobody sends
+    /// SIGKILL to the dead, which would keep us busy until the next deadline has passed.
+    fn take_in_ends(&mut self) -> Result<(), velos_ffi::Errno> {
+        for _ in 0..CATCH_UP_ROUNDS {
+            let now = now();
+            let due = self.supervisor.next_deadline().filter(|at| *at <= now.mono_ns);
+            let is_fact = |input: &Input| matches!(input, Input::Exited { .. } | Input::TreeEmpty { .. });
+            let Some(due) = due.filter(|_| self.inputs.iter().any(is_fact)) else { return Ok(()) };
+            let (facts, others) = std::mem::take(&mut self.inputs).into_iter().partition(is_fact);
+            self.inputs = others;
+            let before = Now { mono_ns: due.saturating_sub(1), ..now };
+            let mut effects = Effects::new();
+            for fact in Vec::<Input>::from_iter(facts) {
+                self.supervisor.step(before, fact, &mut effects);
+            }
+            for effect in effects {
+                self.perform(effect);
+            }
+            // The next ones, and whether anything is left of those that ended.
+            self.collect(Some(0))?;
         }
         Ok(())
     }
@@ -472,6 +504,7 @@ impl Control {
             self.timers.deadline(),
             self.health.deadline(),
             self.hooks.deadline(),
+            self.untold.deadline(),
             self.ears.deadline(),
             self.taken.deadline(),
             self.packing.deadline(),
@@ -491,7 +524,8 @@ impl Control {
 
     /// All is stopped: the last words and the way out.
     fn leave(mut self) -> i32 {
-        self.tell_guardian(&Packet::Orderly, &[]);
+        // Past all that waits: none of it matters any more. An exit code of 0 says the same to a guardian that has no room.
+        let _ = link::send(&self.handover.link, &Packet::Orderly, &[]);
         if let Ok(bytes) = self.encode_state() {
             let flags = velos_ffi::FileFlags::DURABLE_KEEP_OLDER;
             if let Err(errno) = self.reactor.file_put(0, &self.home.state(), &bytes, flags) {
@@ -509,18 +543,6 @@ impl Control {
         // Writes what is queued, then hangs up.
         drop(self.reactor);
         self.exit_code
-    }
-
-    pub(crate) fn tell_guardian(&mut self, packet: &Packet, fds: &[i32]) {
-        for _ in 0..100 {
-            match link::send(&self.handover.link, packet, fds) {
-                Err(nix::errno::Errno::EAGAIN) => {
-                    // The guardian does nothing but read; let it.
-                    std::thread::yield_now();
-                }
-                Ok(()) | Err(_) => return,
-            }
-        }
     }
 
     pub(crate) fn instance_of_capture(&self, token: u64) -> Option<InstanceId> {
@@ -607,17 +629,6 @@ fn first_token() -> u64 {
 /// A capture failure as a spawn failure.
 pub(crate) fn capture_failure(errno: i32) -> SpawnFailure {
     SpawnFailure { stage: SpawnStage::Capture, errno }
-}
-
-/// Five descriptors an instance add up; the hard limit is ours to use.
-fn raise_descriptor_limit() {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < hard
-    {
-        // With the old limit fewer apps fit; nothing else breaks.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(1 << 20), hard);
-    }
 }
 
 /// Name of our user, or the number when /etc/passwd does not tell.

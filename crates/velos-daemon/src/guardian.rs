@@ -255,7 +255,7 @@ impl Guardian<'_> {
     }
 
     /// Our end of the new link and the pid; in the child this does not return.
-    fn fork_daemon(&self, signals: &SigSet) -> std::io::Result<(OwnedFd, i32)> {
+    fn fork_daemon(&mut self, signals: &SigSet) -> std::io::Result<(OwnedFd, i32)> {
         let (ours, theirs) = link::pair()?;
         let guardian_pid = nix::unistd::getpid().as_raw();
         match fork()? {
@@ -276,18 +276,15 @@ impl Guardian<'_> {
         }
     }
 
-    fn handover(&self, link: OwnedFd, guardian_pid: i32) -> std::io::Result<Handover> {
-        let mut fifos = BTreeMap::new();
-        for (name, fd) in &self.fifos {
-            fifos.insert(name.clone(), fd.try_clone()?);
-        }
+    /// In the forked daemon: our descriptors have become its own, and are not doubled.
+    fn handover(&mut self, link: OwnedFd, guardian_pid: i32) -> std::io::Result<Handover> {
         Ok(Handover {
             how: DaemonStart::Crash,
             listener: self.listener.try_clone()?,
             lock: self.lock.try_clone()?,
             link,
             guardian_pid,
-            fifos,
+            fifos: std::mem::take(&mut self.fifos),
             reaped: self.reaped.clone(),
             state: None,
             started_ns: self.started_ns,

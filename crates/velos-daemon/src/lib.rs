@@ -39,6 +39,7 @@ mod state_file;
 mod taken;
 mod timers;
 mod trial;
+mod untold;
 mod update;
 mod upgrade;
 mod usage;

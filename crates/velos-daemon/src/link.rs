@@ -20,7 +20,7 @@ const PACKET_BYTES_MAX: usize = 8 * 1024;
 const DESCRIPTORS_MAX: usize = 4;
 
 /// One packet.
-#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub(crate) enum Packet {
     /// Daemon: keep the descriptors that come along under these names.
     Hold(Vec<String>),

@@ -104,6 +104,22 @@ fn it_is_detached_and_private() {
 }
 
 #[test]
+fn it_keeps_nothing_open_that_its_starter_had() {
+    let env = env();
+    if velos_testkit::program("flock").is_none() {
+        return velos_testkit::skipped("a lock of a shell needs flock");
+    }
+    let lock = env.work().join("lock");
+    let script = "exec 9>\"$0\"; flock 9; exec \"$@\"";
+    let lock_text = lock.to_string_lossy();
+    let output = velos_testkit::run(env.command_through(&["sh", "-c", script, &lock_text], &["ping"]));
+    output.ok();
+    let file = std::fs::File::open(&lock).unwrap();
+    file.try_lock().expect("the lock is free although the daemon lives");
+    assert!(processes::is_alive(env.hello().guardian_pid));
+}
+
+#[test]
 fn sigterm_is_a_graceful_stop() {
     for to_guardian in [false, true] {
         let env = env();

@@ -90,6 +90,72 @@ fn no_descriptors_left() {
     assert_eq!((env.hello().pid, env.instance("api").pid), (daemon, before));
 }
 
+/// Two descriptors and more for each app, in the daemon and in the guardian, and twice as many while one follows another.
+#[test]
+fn more_apps_than_the_soft_limit_has_room_for() {
+    let env = env();
+    if velos_testkit::program("prlimit").is_none() {
+        return skipped("a low soft limit needs prlimit");
+    }
+    run(env.command_through(&["prlimit", "--nofile=256:8192"], &["ping"])).ok();
+    env.start(
+        "app",
+        &["-i", "120", "--no-autorestart"],
+        &["lines", "0", "--rate", "5", "--size", "60", "--code", "7"],
+    );
+    env.wait_saved();
+    let before: Vec<_> = env.list().into_iter().map(|one| (one.id, one.pid)).collect();
+    let hello = env.hello();
+    wait_until("the guardian holds all FIFOs", SOON, || pipes(hello.guardian_pid) >= 3 * 120);
+    let first = pipes(hello.pid);
+    for _ in 0..2 {
+        env.kill_daemon();
+        let after: Vec<_> = env.list().into_iter().map(|one| (one.id, one.pid)).collect();
+        assert_eq!(after, before, "all are adopted");
+    }
+    wait_until("a later daemon holds no more than the first", SOON, || pipes(env.hello().pid) <= first + 8);
+    // What an app says while there is no daemon is heard, whichever it is.
+    let (guardian, daemon) = (hello.guardian_pid, env.hello().pid);
+    processes::signal(guardian, nix::sys::signal::Signal::SIGSTOP);
+    wait_until("the guardian is stopped", SOON, || processes::state(guardian) == Some('T'));
+    processes::signal(daemon, nix::sys::signal::Signal::SIGKILL);
+    let last = before.last().and_then(|(_, pid)| *pid).unwrap();
+    processes::signal(last, nix::sys::signal::Signal::SIGTERM);
+    wait_until("both ended", SOON, || !processes::is_alive(daemon) && !processes::is_alive(last));
+    processes::signal(guardian, nix::sys::signal::Signal::SIGCONT);
+    env.wait_for_daemon_other_than(daemon);
+    let log = env.home().join("logs/app-out-119.log");
+    wait_until("its last words", SOON, || {
+        std::fs::read_to_string(&log).is_ok_and(|text| text.contains("\nend ") || text.starts_with("end "))
+    });
+    let ended = env.list().into_iter().find(|one| one.slot == 119).unwrap();
+    assert_eq!(ended.exit, Some(velos_core::instance::Exit::Code(7)));
+}
+
+/// Descriptors of pipes that a process holds.
+fn pipes(pid: i32) -> usize {
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();
+    let names = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    names.filter(|to| to.to_string_lossy().starts_with("pipe:")).count()
+}
+
+#[test]
+fn a_guardian_that_is_held_up_misses_nothing() {
+    let env = env();
+    env.run(&["ping"]).ok();
+    let guardian = env.hello().guardian_pid;
+    processes::signal(guardian, nix::sys::signal::Signal::SIGSTOP);
+    wait_until("the guardian is stopped", SOON, || processes::state(guardian) == Some('T'));
+    env.start("app", &["-i", "300", "--kill-timeout", "300ms"], &["sleep"]);
+    assert_eq!(env.list().len(), 300, "the daemon does not wait for it");
+    let daemon = env.hello().pid;
+    processes::signal(guardian, nix::sys::signal::Signal::SIGCONT);
+    wait_until("it holds all FIFOs", SOON, || pipes(guardian) >= 3 * 300);
+    wait_until("and the daemon no copies for it", SOON, || pipes(daemon) <= 3 * 300 + 8);
+    env.run(&["delete", "all"]).ok();
+    wait_until("it lets go of them", SOON, || pipes(guardian) == 0);
+}
+
 #[test]
 fn nothing_leaks() {
     let env = env();

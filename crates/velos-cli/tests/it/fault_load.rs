@@ -46,6 +46,18 @@ fn fifty_apps_in_a_crash_loop() {
     assert_eq!((env.instance("good").phase, env.pid("good")), (Phase::Online, pid));
 }
 
+/// So many that signalling them takes as long as they have: what has ended meanwhile is not killed once more.
+#[test]
+fn a_stop_of_hundreds_does_not_kill_the_dead() {
+    let env = env();
+    env.start("app", &["-i", "300", "--kill-timeout", "300ms"], &["sleep"]);
+    let stop = env.run(&["delete", "all"]).ok();
+    let killed = env.daemon_log().matches("Killed {").count();
+    // The last of them may have been too late.
+    assert!(killed < 100, "{killed} of 300 got SIGKILL, in {:?}", stop.elapsed);
+    assert!(env.list().is_empty());
+}
+
 #[test]
 fn a_log_that_another_program_moves_away() {
     let env = env();

@@ -17,6 +17,7 @@ mod fault_identity;
 mod fault_kill;
 mod fault_limits;
 mod fault_load;
+mod fault_power;
 mod fault_processes;
 mod flags;
 mod health;

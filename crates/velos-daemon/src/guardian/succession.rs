@@ -68,6 +68,7 @@ struct Table {
 /// `velos daemon --guardian FD`: go on where the image before was.
 pub(crate) fn resume(home: &Home, table: RawFd) -> i32 {
     super::become_subreaper();
+    crate::boot::raise_descriptor_limit();
     match Guardian::read(home, table) {
         Ok(guardian) => {
             let executable = std::env::current_exe().unwrap_or_default();
