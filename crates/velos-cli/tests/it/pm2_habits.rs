@@ -366,3 +366,38 @@ fn a_schedule_ends_with_its_app() {
     assert!(env.list().is_empty());
     assert_eq!(processes::of_app(env.home(), "ticks"), [0; 0]);
 }
+
+/// What was made from TypeScript or minified tells in its stack where the source is.
+#[test]
+fn stacks_name_the_sources() {
+    let env = env();
+    if velos_testkit::program("node").is_none() {
+        return velos_testkit::skipped("no node");
+    }
+    // One line of output that came from line 7 of the source: mappings "AAMA".
+    let map = r#"{"version":3,"file":"made.js","sources":["origin.ts"],"names":[],"mappings":"AAMA"}"#;
+    env.file("made.js.map", map, 0o644);
+    env.file("made.js", "throw new Error('made');\n//# sourceMappingURL=made.js.map\n", 0o644);
+    let words = |flags: &[&str]| {
+        env.run(&[&["start", "made.js", "--no-autorestart"], flags].concat());
+        env.wait_instance("made", "ended", |one| {
+            !matches!(one.phase, Phase::Online | Phase::Launching | Phase::Starting)
+        });
+        let log = std::fs::read_to_string(env.err_log("made")).unwrap();
+        env.run(&["delete", "made"]).ok();
+        std::fs::write(env.err_log("made"), "").unwrap();
+        log
+    };
+    let log = words(&[]);
+    assert!(log.contains("origin.ts:7"), "{log}");
+    let log = words(&["--disable-source-map-support"]);
+    assert!(!log.contains("origin.ts") && log.contains("made.js:1"), "{log}");
+    env.file(
+        "eco.config.cjs",
+        "module.exports = [{ script: 'made.js', autorestart: false, source_map_support: false }]",
+        0o644,
+    );
+    env.run(&["start", "eco.config.cjs"]);
+    let info = env.run(&["info", "made"]).ok().stdout;
+    assert!(!info.contains("--enable-source-maps"), "{info}");
+}
