@@ -7,6 +7,9 @@ use velos_core::error::{ErrorCode, ErrorReply};
 
 use crate::interpreter::{self, Choice, find};
 
+/// Node's own flag for it.
+pub(crate) const SOURCE_MAPS: &str = "--enable-source-maps";
+
 /// What to execute.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Resolved {
@@ -39,6 +42,8 @@ pub(crate) struct Wishes<'a> {
     pub(crate) arguments: &'a [String],
     /// PATH.
     pub(crate) search: &'a str,
+    /// Node is to show places of sources.
+    pub(crate) source_maps: bool,
 }
 
 /// Find out what `target` is. A file of that name comes first, also when it has a space in it.
@@ -87,6 +92,9 @@ fn resolve_file(path: &Path, wishes: Wishes<'_>) -> Result<Resolved, ErrorReply>
     };
     let follows_venv = wishes.interpreter.is_none() && interpreter::is_general_python(path, &name);
     flags.extend(wishes.arguments.iter().cloned());
+    if wishes.source_maps && name == "node" && !flags.iter().any(|flag| flag == SOURCE_MAPS) {
+        flags.insert(0, SOURCE_MAPS.to_owned());
+    }
     flags.push(path.to_string_lossy().into_owned());
     let found_in_path = find(&name, wishes.search).as_ref() == Some(&program)
         && wishes.interpreter.is_none_or(|wanted| !wanted.contains('/'));
@@ -176,7 +184,11 @@ mod tests {
             let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
             let cwd = self.folder.path().join("work");
             let search = self.folder.path().to_string_lossy().into_owned();
-            resolve(target, Wishes { cwd: &cwd, interpreter, arguments: &arguments, search: &search })
+            let source_maps = false;
+            resolve(
+                target,
+                Wishes { cwd: &cwd, interpreter, arguments: &arguments, search: &search, source_maps },
+            )
         }
 
         /// Program and words, with the temporary folder as `/`.
@@ -194,6 +206,29 @@ mod tests {
             assert!(error.message.contains(expected), "{target}: {}", error.message);
             assert!(error.hint.is_some(), "{target} has no hint");
         }
+    }
+
+    #[test]
+    fn node_shows_places_of_sources() {
+        let folder = folder_with(&["node", "python3"]);
+        let search = folder.path().to_string_lossy().into_owned();
+        file(&folder.path().join("a.js"), "", 0o644);
+        file(&folder.path().join("a.py"), "", 0o644);
+        let leading = |target: &str, arguments: &[String]| {
+            let wishes = Wishes {
+                cwd: folder.path(),
+                interpreter: None,
+                arguments,
+                search: &search,
+                source_maps: true,
+            };
+            let mut leading = resolve(target, wishes).unwrap().leading;
+            leading.pop();
+            leading
+        };
+        assert_eq!(leading("a.js", &[]), [SOURCE_MAPS]);
+        assert_eq!(leading("a.js", &[SOURCE_MAPS.to_owned()]), [SOURCE_MAPS], "once");
+        assert!(leading("a.py", &[]).is_empty());
     }
 
     #[test]

@@ -31,6 +31,8 @@ const FIXED: &[(&str, &str)] = &[
     ("args", START),
     ("interpreter", START),
     ("interpreter_args", START),
+    ("source_map_support", START),
+    ("disable_source_map_support", START),
     ("exec_mode", "it is decided when the app is declared; write it into its file and run `velos apply`"),
     ("env_file", VARIABLES),
     ("filter_env", VARIABLES),

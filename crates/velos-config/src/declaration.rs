@@ -27,4 +27,6 @@ pub struct Launch {
     pub interpreter_args: Vec<String>,
     /// Behind it.
     pub args: Vec<String>,
+    /// Node is to show places of sources.
+    pub source_maps: bool,
 }

@@ -107,6 +107,8 @@ impl Lower<'_, '_> {
             interpreter: self.text("interpreter").filter(|name| !name.is_empty()),
             interpreter_args: self.take("interpreter_args", value::words).unwrap_or_default(),
             args: self.take("args", value::words).unwrap_or_default(),
+            source_maps: self.take("source_map_support", value::switch).unwrap_or(true)
+                && !self.take("disable_source_map_support", value::switch).unwrap_or(false),
         })
     }
 

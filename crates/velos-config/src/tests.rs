@@ -22,7 +22,12 @@ fn sample(shape: Shape, path: &str) -> String {
         Shape::Switch => {
             return (!matches!(
                 path,
-                "autostart" | "autorestart" | "treekill" | "watch.follow_symlinks" | "logs.compress"
+                "autostart"
+                    | "autorestart"
+                    | "treekill"
+                    | "watch.follow_symlinks"
+                    | "logs.compress"
+                    | "source_map_support"
             ))
             .to_string();
         }

@@ -166,13 +166,15 @@ fn current() -> Option<PathBuf> {
 
 /// See proc_pid_mountinfo(5) and cgroups(7).
 fn place(mounts: &str, groups: &str) -> Option<PathBuf> {
-    let mount = mounts.lines().find_map(|line| {
+    let path = Path::new(groups.lines().find_map(|line| line.strip_prefix("0::"))?);
+    mounts.lines().find_map(|line| {
         let (front, back) = line.split_once(" - ")?;
-        let point = front.split(' ').nth(4)?;
-        back.starts_with("cgroup2 ").then_some(point)
-    })?;
-    let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    Some(Path::new(mount).join(path))
+        let mut fields = front.split(' ').skip(3);
+        // What is mounted there may be a part of the hierarchy only, as in containers.
+        let (root, point) = (fields.next()?, fields.next()?);
+        let below = path.strip_prefix(root).ok().filter(|_| back.starts_with("cgroup2 "))?;
+        Some(Path::new(point).join(below))
+    })
 }
 
 /// The same without what a velos made: the place of a daemon that went aside, the cgroup of a run.
@@ -253,6 +255,10 @@ mod tests {
         assert_eq!(place(mounts, groups), Some("/sys/fs/cgroup/unified/system.slice/velos.service".into()));
         assert_eq!(place(mounts, "4:memory:/x\n"), None);
         assert_eq!(place("", groups), None);
+        assert_eq!(place(mounts, "0::/\n").as_deref(), Some(Path::new("/sys/fs/cgroup/unified")));
+        let part = "26 20 0:23 /box/7 /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+        assert_eq!(place(part, "0::/box/7/inner\n"), Some("/sys/fs/cgroup/inner".into()));
+        assert_eq!(place(part, "0::/other\n"), None, "we are outside of what can be seen");
     }
 
     #[test]

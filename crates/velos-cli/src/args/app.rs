@@ -98,6 +98,9 @@ pub(crate) struct AppFlags {
     /// Do not give it variables of this terminal whose names contain one of these
     #[arg(long, value_name = "TEXT", value_delimiter = ',')]
     pub(crate) filter_env: Vec<String>,
+    /// Stacks of Node programs name the code as it runs, not the sources it was made from
+    #[arg(long)]
+    pub(crate) disable_source_map_support: bool,
     #[command(flatten)]
     pub(crate) ignored: Ignored,
 }
@@ -129,10 +132,9 @@ pub(crate) struct Ignored {
     event_loop_inspector: bool,
     #[arg(long, hide = true)]
     deep_monitoring: bool,
+    /// It is so without being said.
     #[arg(long, hide = true)]
     source_map_support: bool,
-    #[arg(long, hide = true)]
-    disable_source_map_support: bool,
     #[arg(long, short = 'x', hide = true)]
     execute_command: bool,
     #[arg(long, hide = true, value_name = "N")]
@@ -151,8 +153,6 @@ impl Ignored {
             ("--v8", self.v8),
             ("--event-loop-inspector", self.event_loop_inspector),
             ("--deep-monitoring", self.deep_monitoring),
-            ("--source-map-support", self.source_map_support),
-            ("--disable-source-map-support", self.disable_source_map_support),
             ("--execute-command", self.execute_command),
             ("--parallel", self.parallel.is_some()),
         ];

@@ -40,6 +40,14 @@ pub(crate) fn amend(flags: &AppFlags, spec: &mut AppSpec, cwd: &Path) -> Result<
     readiness_policy(flags, &mut spec.readiness)?;
     watch_spec(flags, &mut spec.watch, cwd)?;
     spec.no_autostart |= flags.no_autostart;
+    if flags.disable_source_map_support {
+        let script = spec.argv.iter().position(|word| *word == spec.script).unwrap_or(0);
+        let mut at = 0;
+        spec.argv.retain(|word| {
+            at += 1;
+            at > script || word.as_bytes() != crate::target::SOURCE_MAPS.as_bytes()
+        });
+    }
     if !flags.filter_env.is_empty() {
         spec.filter_env.patterns.clone_from(&flags.filter_env);
         let filter = spec.filter_env.clone();

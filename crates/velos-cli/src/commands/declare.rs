@@ -62,6 +62,7 @@ pub(crate) fn declare(
         interpreter: start.interpreter.as_deref(),
         arguments: &shared.interpreter_words,
         search: &shared.search,
+        source_maps: !start.flags.disable_source_map_support,
     };
     let resolved = target::resolve(target, wishes)?;
     let name = match &start.name {

@@ -232,6 +232,7 @@ fn complete(
         interpreter: launch.interpreter.as_deref(),
         arguments: &launch.interpreter_args,
         search: &search,
+        source_maps: launch.source_maps,
     };
     let resolved = match launch.is_shell {
         true => target::shell_command(&launch.target, wishes)?,

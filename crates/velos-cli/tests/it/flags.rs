@@ -147,7 +147,7 @@ fn what_pm2_users_type() {
     env.run(&["startOrReload", "web"]).fails(2, &["takes configuration files"]);
     let flags = ["--no-vizion", "--no-pmx", "--source-map-support"];
     let old = env.run(&[&["start", "sleep 1000", "--name", "x"], &flags[..]].concat()).ok();
-    assert_eq!(old.stderr, "note: no effect under velos: --no-vizion, --no-pmx, --source-map-support\n");
+    assert_eq!(old.stderr, "note: no effect under velos: --no-vizion, --no-pmx\n");
     env.run(&["start", "sleep 1000", "--name", "x", "-f"]).ok();
     let names: Vec<String> = env.list().into_iter().map(|one| one.name).collect();
     assert_eq!(names, ["web", "x", "x-1"]);

@@ -366,3 +366,117 @@ fn a_schedule_ends_with_its_app() {
     assert!(env.list().is_empty());
     assert_eq!(processes::of_app(env.home(), "ticks"), [0; 0]);
 }
+
+/// What was made from TypeScript or minified tells in its stack where the source is.
+#[test]
+fn stacks_name_the_sources() {
+    let env = env();
+    if velos_testkit::program("node").is_none() {
+        return velos_testkit::skipped("no node");
+    }
+    // One line of output that came from line 7 of the source: mappings "AAMA".
+    let map = r#"{"version":3,"file":"made.js","sources":["origin.ts"],"names":[],"mappings":"AAMA"}"#;
+    env.file("made.js.map", map, 0o644);
+    env.file("made.js", "throw new Error('made');\n//# sourceMappingURL=made.js.map\n", 0o644);
+    let words = |flags: &[&str]| {
+        env.run(&[&["start", "made.js", "--no-autorestart"], flags].concat());
+        env.wait_instance("made", "ended", |one| {
+            !matches!(one.phase, Phase::Online | Phase::Launching | Phase::Starting)
+        });
+        let log = std::fs::read_to_string(env.err_log("made")).unwrap();
+        env.run(&["delete", "made"]).ok();
+        std::fs::write(env.err_log("made"), "").unwrap();
+        log
+    };
+    let log = words(&[]);
+    assert!(log.contains("origin.ts:7"), "{log}");
+    let log = words(&["--disable-source-map-support"]);
+    assert!(!log.contains("origin.ts") && log.contains("made.js:1"), "{log}");
+    env.file(
+        "eco.config.cjs",
+        "module.exports = [{ script: 'made.js', autorestart: false, source_map_support: false }]",
+        0o644,
+    );
+    env.run(&["start", "eco.config.cjs"]);
+    let info = env.run(&["info", "made"]).ok().stdout;
+    assert!(!info.contains("--enable-source-maps"), "{info}");
+}
+
+/// In this order, as PM2 7.0.4 answers the same lines; only what its own users call defects is left out. Which of our codes
+/// it is says more than its 1.
+#[test]
+fn success_and_failure_are_told_as_by_pm2() {
+    let env = env();
+    env.set_variable("VELOS_PM2_COMPAT", "1");
+    for name in ["a.sh", "sp ace.sh"] {
+        env.file(name, "#!/bin/sh\nexec sleep 1000\n", 0o755);
+    }
+    let two = r#"{"apps":[{"name":"good","script":"./a.sh"},{"name":"bad","script":"./none.sh"}]}"#;
+    env.file("two.json", two, 0o644);
+    env.file("broken.json", "{\"apps\":[{", 0o644);
+    env.file(
+        "unknown.json",
+        r#"{"apps":[{"name":"unk","script":"./a.sh","max_memory_restrat":"1G"}]}"#,
+        0o644,
+    );
+    let lines = "
+        + start ./a.sh
+        - start ./a.sh
+        + start ./a.sh -f
+        + start ./a.sh --name other
+        - start ./none.sh
+        - start none.json
+        - start broken.json
+        - start two.json
+        - start ./a.sh --name c1 --cron nonsense
+        - start ./a.sh --name c2 --max-memory-restart 12X
+        - start ./a.sh --name c3 --interpreter nosuch
+        - start ./a.sh --name c4 --nonsense
+        + start unknown.json
+        - stop nobody
+        - restart nobody
+        - reload nobody
+        - delete nobody
+        - describe nobody
+        - env 99
+        - restart a --env X
+        + stop a
+        + stop a
+        + start a
+        + start sp|ace.sh --name spaced
+        + restart other --update-env
+        + scale other 2
+        - scale other 2
+        - scale nobody 2
+        - scale other abc
+        - sendSignal SIGUSR1 nobody
+        - sendSignal SIGNONE other
+        + sendSignal SIGCONT other
+        - send 99 x
+        + id other
+        + pid other
+        - reset nobody
+        + reset other
+        + reloadLogs
+        + save
+        + ls -m
+        + jlist
+        + stop all
+        + delete all
+        - stop all
+        - restart all
+        - delete all
+        + save
+        + save --force
+        + resurrect
+        + ping
+        - nonsense
+        + kill
+        + kill";
+    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (expected, words) = line.split_once(' ').unwrap();
+        let words: Vec<String> = words.split(' ').map(|word| word.replace('|', " ")).collect();
+        let output = env.run(&words);
+        assert_eq!(output.code == 0, expected == "+", "{line}: {output:?}");
+    }
+}
