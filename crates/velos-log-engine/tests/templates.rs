@@ -139,6 +139,16 @@ const FORMATS: &[Format] = &[
             dice.below(99)
         )
     }),
+    ("spans", |dice, text| {
+        format!(
+            "2024-01-01T10:{:02}:03.123456Z  {} request{{id={:016x} method={}}}: shop::{}: {text}",
+            dice.below(60),
+            dice.of(&["INFO", "WARN"]),
+            dice.below(1 << 60),
+            dice.of(&["GET", "POST"]),
+            dice.of(&["orders", "users"])
+        )
+    }),
     ("logfmt", |dice, text| {
         format!(
             "time=\"2024-01-01T10:{:02}:03Z\" level={} msg=\"{text}\"",
@@ -183,6 +193,17 @@ const STATEMENTS: &[&[&str]] = &[
     &["visible is true", "visible is false"],
     &["setLightsOn(true)", "setLightsOn(false)"],
     &["resumed com.example.app/.ui.Main now", "resumed com.example.app/com.example.app.Other now"],
+    &["Payment 1 authorized via stripe", "Payment 2 authorized via adyen", "Payment 3 authorized via paypal"],
+    &["Payment 1 declined: expired_card", "Payment 2 declined: do_not_honor", "Payment 3 declined: no_funds"],
+    &[
+        "mail to a@x.io with template welcome",
+        "mail to b@x.io with template reset",
+        "mail to c@x.io with template bill",
+    ],
+    &["lock l=1, ws=null, pid=7", "lock l=2, ws=WorkSource{10113}, pid=8"],
+    &["Failed to open the config"],
+    &["Failed to read the config"],
+    &["Failed to write the config"],
     &["Found no errors"],
     &["Found 3 errors", "Found 17 errors"],
     &["service started"],

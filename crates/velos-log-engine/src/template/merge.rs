@@ -118,6 +118,10 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
     if upper * 2 > values.len() {
         return values.len() >= 4 * WORDS_MIN;
     }
+    // `insufficient_funds`, `new-checkout`, `a.b`: nobody writes sentences of such words.
+    if place > 0 && values.len() >= CUED_WORDS_MIN && values.iter().all(|word| is_identifier(word)) {
+        return true;
+    }
     let next = at(first, place + 1);
     let is_between = place > 0
         && matches!(at(first, place - 1), b"for" | b"user" | b"by" | b"from" | b"to" | b"of")
@@ -127,7 +131,9 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
         return true;
     }
     let cue = place.checked_sub(1).map(|before| at(first, before)).unwrap_or_default();
-    if is_cue(cue) {
+    // `Failed to open` and `Failed to close`: what follows is no name.
+    let is_verb = cue == b"to" && place.checked_sub(2).is_some_and(|before| wants_verb(at(first, before)));
+    if is_cue(cue) && !is_verb {
         // `for user alice`; but `service started` and `service stopped` are two things.
         let is_of = place.checked_sub(2).is_some_and(|before| {
             matches!(at(first, before), b"for" | b"of" | b"by" | b"from" | b"to" | b"with")
@@ -135,6 +141,15 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
         return values.len() >= if is_of { 2 } else { CUED_WORDS_MIN };
     }
     values.len() >= if place == 0 { FIRST_WORDS_MIN } else { WORDS_MIN }
+}
+
+/// Parts that are joined, as names in programs are.
+fn is_identifier(word: &[u8]) -> bool {
+    let end = word.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |last| last + 1);
+    let inner = word.get(1..end.max(1)).unwrap_or_default();
+    word.first().is_some_and(u8::is_ascii_alphanumeric)
+        && inner.iter().any(|byte| matches!(byte, b'_' | b'-' | b'.'))
+        && inner.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
 }
 
 fn is_flag(word: &[u8]) -> bool {
@@ -158,6 +173,36 @@ fn is_like(values: &[&[u8]]) -> bool {
         && values.iter().filter(|word| !word.iter().any(|byte| is_mark(*byte))).all(|word| {
             word.iter().any(|byte| matches!(byte, b'-' | b'_' | b'.' | b'@' | b'/')) && word.len() > 2
         })
+}
+
+/// Words before `to` that something is done after.
+fn wants_verb(word: &[u8]) -> bool {
+    matches!(
+        word.to_ascii_lowercase().as_slice(),
+        b"failed"
+            | b"unable"
+            | b"try"
+            | b"trying"
+            | b"tried"
+            | b"attempt"
+            | b"attempted"
+            | b"attempting"
+            | b"able"
+            | b"about"
+            | b"going"
+            | b"need"
+            | b"needs"
+            | b"waiting"
+            | b"ready"
+            | b"refused"
+            | b"forced"
+            | b"asked"
+            | b"want"
+            | b"wants"
+            | b"used"
+            | b"how"
+            | b"not"
+    )
 }
 
 /// Words that announce a name.
@@ -203,6 +248,38 @@ fn is_cue(word: &[u8]) -> bool {
             | b"volume"
             | b"class"
             | b"interface"
+            | b"via"
+            | b"using"
+            | b"to"
+            | b"as"
+            | b"template"
+            | b"flag"
+            | b"worker"
+            | b"job"
+            | b"channel"
+            | b"index"
+            | b"provider"
+            | b"region"
+            | b"zone"
+            | b"command"
+            | b"event"
+            | b"component"
+            | b"feature"
+            | b"driver"
+            | b"endpoint"
+            | b"route"
+            | b"handler"
+            | b"pool"
+            | b"group"
+            | b"role"
+            | b"policy"
+            | b"cluster"
+            | b"shard"
+            | b"collection"
+            | b"schema"
+            | b"profile"
+            | b"branch"
+            | b"tag"
             | b"="
     )
 }
