@@ -130,17 +130,21 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
     if is_between {
         return true;
     }
-    let cue = place.checked_sub(1).map(|before| at(first, before)).unwrap_or_default();
+    values.len() >= values_min(others, place)
+}
+
+/// So many different words in this place are values.
+fn values_min(words: &[&[u8]], place: usize) -> usize {
+    let at = |back: usize| place.checked_sub(back).and_then(|before| words.get(before)).copied();
+    let cue = at(1).unwrap_or_default();
     // `Failed to open` and `Failed to close`: what follows is no name.
-    let is_verb = cue == b"to" && place.checked_sub(2).is_some_and(|before| wants_verb(at(first, before)));
+    let is_verb = cue == b"to" && at(2).is_some_and(wants_verb);
     if is_cue(cue) && !is_verb {
         // `for user alice`; but `service started` and `service stopped` are two things.
-        let is_of = place.checked_sub(2).is_some_and(|before| {
-            matches!(at(first, before), b"for" | b"of" | b"by" | b"from" | b"to" | b"with")
-        });
-        return values.len() >= if is_of { 2 } else { CUED_WORDS_MIN };
+        let is_of = matches!(at(2), Some(b"for" | b"of" | b"by" | b"from" | b"to" | b"with"));
+        return if is_of { 2 } else { CUED_WORDS_MIN };
     }
-    values.len() >= if place == 0 { FIRST_WORDS_MIN } else { WORDS_MIN }
+    if place == 0 { FIRST_WORDS_MIN } else { WORDS_MIN }
 }
 
 /// Parts that are joined, as names in programs are.
@@ -206,82 +210,21 @@ fn wants_verb(word: &[u8]) -> bool {
 }
 
 /// Words that announce a name.
+#[rustfmt::skip]
+const CUES: [&[u8]; 72] = [
+    b"user", b"username", b"host", b"hostname", b"from", b"by", b"key", b"name", b"named", b"id", b"file",
+    b"session", b"client", b"node", b"server", b"process", b"thread", b"service", b"unit", b"module",
+    b"package", b"queue", b"topic", b"table", b"database", b"bucket", b"device", b"domain", b"account",
+    b"tenant", b"customer", b"email", b"member", b"plugin", b"container", b"image", b"volume", b"class",
+    b"interface", b"via", b"using", b"to", b"as", b"template", b"flag", b"worker", b"job", b"channel",
+    b"index", b"provider", b"region", b"zone", b"command", b"event", b"component", b"feature", b"driver",
+    b"endpoint", b"route", b"handler", b"pool", b"group", b"role", b"policy", b"cluster", b"shard",
+    b"collection", b"schema", b"profile", b"branch", b"tag", b"=",
+];
+
 fn is_cue(word: &[u8]) -> bool {
-    matches!(
-        word.strip_suffix(b":").unwrap_or(word).to_ascii_lowercase().as_slice(),
-        b"user"
-            | b"username"
-            | b"host"
-            | b"hostname"
-            | b"from"
-            | b"by"
-            | b"key"
-            | b"name"
-            | b"named"
-            | b"id"
-            | b"file"
-            | b"session"
-            | b"client"
-            | b"node"
-            | b"server"
-            | b"process"
-            | b"thread"
-            | b"service"
-            | b"unit"
-            | b"module"
-            | b"package"
-            | b"queue"
-            | b"topic"
-            | b"table"
-            | b"database"
-            | b"bucket"
-            | b"device"
-            | b"domain"
-            | b"account"
-            | b"tenant"
-            | b"customer"
-            | b"email"
-            | b"member"
-            | b"plugin"
-            | b"container"
-            | b"image"
-            | b"volume"
-            | b"class"
-            | b"interface"
-            | b"via"
-            | b"using"
-            | b"to"
-            | b"as"
-            | b"template"
-            | b"flag"
-            | b"worker"
-            | b"job"
-            | b"channel"
-            | b"index"
-            | b"provider"
-            | b"region"
-            | b"zone"
-            | b"command"
-            | b"event"
-            | b"component"
-            | b"feature"
-            | b"driver"
-            | b"endpoint"
-            | b"route"
-            | b"handler"
-            | b"pool"
-            | b"group"
-            | b"role"
-            | b"policy"
-            | b"cluster"
-            | b"shard"
-            | b"collection"
-            | b"schema"
-            | b"profile"
-            | b"branch"
-            | b"tag"
-            | b"="
-    )
+    let word = word.strip_suffix(b":").unwrap_or(word).to_ascii_lowercase();
+    CUES.contains(&word.as_slice())
 }
 
 /// Disjoint sets.

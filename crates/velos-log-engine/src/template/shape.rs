@@ -141,12 +141,17 @@ pub(crate) fn shape(text: &[u8]) -> Shape {
     if digits >= 3 && is_time(text, digits, letters) || digits == 0 && is_calendar(text) {
         return Shape::Time;
     }
+    of_word(text, digits, letters)
+}
+
+/// Of what is no time and no bracket.
+fn of_word(text: &[u8], digits: usize, letters: usize) -> Shape {
     let word = text.strip_suffix(b":").or_else(|| text.strip_suffix(b",")).unwrap_or(text);
     let is_upper = letters == word.len() && word.iter().all(u8::is_ascii_uppercase);
     if is_upper && Level::from_word(word).is_some() {
         return Shape::Level;
     }
-    if text.len() == 1 && matches!(first, b'V' | b'D' | b'I' | b'W' | b'E' | b'F') {
+    if text.len() == 1 && matches!(text.first(), Some(b'V' | b'D' | b'I' | b'W' | b'E' | b'F')) {
         return Shape::Level;
     }
     if letters == word.len() && word.len() >= 4 && Level::from_word(word).is_some() {
