@@ -22,27 +22,29 @@ fn has(text: &[u8], needle: &[u8]) -> bool {
     memchr::memmem::find(text, needle).is_some()
 }
 
+/// What errors begin with.
+const STARTS: [&[u8]; 17] = [
+    b"+ Exception Group Traceback",
+    b"Traceback (most recent call last)",
+    b"Exception in thread",
+    b"Unhandled exception",
+    b"Uncaught ",
+    b"UnhandledPromiseRejection",
+    b"panic: ",
+    b"fatal error: ",
+    b"Segmentation fault",
+    b"goroutine 1 [",
+    b"Caused by: ",
+    b"terminate called ",
+    b"CallStack (from HasCallStack)",
+    b"stack traceback:",
+    b"Execution halted",
+    b"Oops: ",
+    b"BUG: ",
+];
+
 fn of_shape(text: &[u8]) -> Option<Level> {
     let text = text.trim_ascii();
-    const STARTS: [&[u8]; 17] = [
-        b"+ Exception Group Traceback",
-        b"Traceback (most recent call last)",
-        b"Exception in thread",
-        b"Unhandled exception",
-        b"Uncaught ",
-        b"UnhandledPromiseRejection",
-        b"panic: ",
-        b"fatal error: ",
-        b"Segmentation fault",
-        b"goroutine 1 [",
-        b"Caused by: ",
-        b"terminate called ",
-        b"CallStack (from HasCallStack)",
-        b"stack traceback:",
-        b"Execution halted",
-        b"Oops: ",
-        b"BUG: ",
-    ];
     if let Some(level) = of_symbol(text) {
         return Some(level);
     }

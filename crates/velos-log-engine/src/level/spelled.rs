@@ -30,7 +30,7 @@ const FACILITIES: [&[u8]; 20] = [
 impl Spot<'_> {
     /// Words that only mean a level together with their neighbours.
     pub(super) fn of_compound(&self) -> Option<Level> {
-        let (line, token) = (self.line, self.token);
+        let token = self.token;
         // PostgreSQL tells more of the line before.
         if matches!(token, b"STATEMENT:" | b"DETAIL:" | b"CONTEXT:" | b"HINT:" | b"QUERY:" | b"LOCATION:")
             && self.line.get(self.start + token.len()..).is_some_and(|rest| rest.starts_with(b"  "))
@@ -40,37 +40,14 @@ impl Spot<'_> {
         if let Some(level) = self.of_android() {
             return Some(level);
         }
-        // Erlang: `=CRASH REPORT==== 14-May-2024::10:23:45 ===`
-        if self.start == 0 && self.next_word() == Some(b"REPORT====") {
-            return match token.strip_prefix(b"=")? {
-                b"CRASH" | b"SUPERVISOR" => Some(Level::Error),
-                b"PROGRESS" => Some(Level::Info),
-                word => Level::from_word(word),
-            };
-        }
-        // GLib: `(app:77): Gtk-WARNING **: 10:23:45.123: text`
-        if let Some(dash) = token.iter().rposition(|byte| *byte == b'-')
-            && self.next_word().is_some_and(|word| word.starts_with(b"**"))
-            && let Some(word) = token.get(dash + 1..).filter(|word| word.iter().all(u8::is_ascii_uppercase))
-        {
-            return Level::from_word(word);
+        if let Some(level) = self.of_report() {
+            return Some(level);
         }
         if token == b"ERR!" || token == b"WARN!" {
             return Some(if token == b"ERR!" { Level::Error } else { Level::Warn });
         }
         if token == b"PHP" && self.follows_php() {
-            let kind = line.get(self.start + 4..)?;
-            let colon = memchr::memchr(b':', kind.get(..kind.len().min(32))?)?;
-            return Some(match kind.get(..colon)? {
-                b"Fatal error"
-                | b"Parse error"
-                | b"Recoverable fatal error"
-                | b"Core error"
-                | b"Compile error" => Level::Error,
-                b"Warning" | b"Deprecated" | b"Core warning" | b"Strict Standards" => Level::Warn,
-                b"Notice" => Level::Info,
-                _ => return None,
-            });
+            return self.of_php();
         }
         // Monolog: channel.LEVEL:
         if let Some(name) = token.strip_suffix(b":")
@@ -109,6 +86,39 @@ impl Spot<'_> {
         let is_near =
             self.start - opens <= 48 && memchr::memchr(b']', self.line.get(opens..self.start)?).is_none();
         (is_near && closed.iter().all(u8::is_ascii_uppercase)).then(|| Level::from_word(closed))?
+    }
+
+    /// Erlang's reports, and the warnings of GLib.
+    fn of_report(&self) -> Option<Level> {
+        let token = self.token;
+        // `=CRASH REPORT==== 14-May-2024::10:23:45 ===`
+        if self.start == 0 && self.next_word() == Some(b"REPORT====") {
+            return match token.strip_prefix(b"=")? {
+                b"CRASH" | b"SUPERVISOR" => Some(Level::Error),
+                b"PROGRESS" => Some(Level::Info),
+                word => Level::from_word(word),
+            };
+        }
+        // `(app:77): Gtk-WARNING **: 10:23:45.123: text`
+        let dash = token.iter().rposition(|byte| *byte == b'-')?;
+        let word = token.get(dash + 1..).filter(|word| word.iter().all(u8::is_ascii_uppercase))?;
+        self.next_word().filter(|next| next.starts_with(b"**")).and_then(|_| Level::from_word(word))
+    }
+
+    /// `PHP Warning:  text`
+    fn of_php(&self) -> Option<Level> {
+        let kind = self.line.get(self.start + 4..)?;
+        let colon = memchr::memchr(b':', kind.get(..kind.len().min(32))?)?;
+        Some(match kind.get(..colon)? {
+            b"Fatal error"
+            | b"Parse error"
+            | b"Recoverable fatal error"
+            | b"Core error"
+            | b"Compile error" => Level::Error,
+            b"Warning" | b"Deprecated" | b"Core warning" | b"Strict Standards" => Level::Warn,
+            b"Notice" => Level::Info,
+            _ => return None,
+        })
     }
 
     /// Behind a time or a process: `E/Tag(  12): text`, `W/System.err: text`.

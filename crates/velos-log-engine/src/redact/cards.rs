@@ -33,9 +33,11 @@ const fn may_be_in(byte: u8) -> bool {
 /// Digits with at most one gap between two of them, long enough for a card.
 fn next_run(text: &[u8], from: usize) -> Option<Range<usize>> {
     let mut at = from;
-    while at + STRIDE < text.len() {
-        let (Some(first), Some(second)) = (text.get(at), text.get(at + STRIDE)) else { return None };
-        if !(may_be_in(*first) && may_be_in(*second)) {
+    while let Some(window) = text.get(at..=at + STRIDE) {
+        // The ends first: most words and times fail there.
+        let may_be = |at: usize| window.get(at).is_some_and(|byte| may_be_in(*byte));
+        if !(may_be(0) && may_be(STRIDE) && may_be(STRIDE / 2) && window.iter().all(|byte| may_be_in(*byte)))
+        {
             at += STRIDE;
             continue;
         }

@@ -1,8 +1,9 @@
 //! Hides secrets on the way out: to agents, to files that are given away.
 //!
 //! A multi-pattern search for literals (Aho and Corasick, 1975) runs over whole blocks; only lines with a hit see the
-//! expressions of the rules that the hit belongs to. Numbers of payment cards hold no literal; they have a search of their own. A secret becomes `[REDACTED:aws-key:ab12]`: what kind it was, and four
-//! hex digits of a keyed hash, so that equal secrets can be told from different ones without being known. Two different
+//! expressions of the rules that the hit belongs to. Numbers of payment cards hold no literal; they have a search of their
+//! own. A secret becomes `[REDACTED:aws-key:ab12]`: what kind it was, and four hex digits of a keyed hash, so that equal
+//! secrets can be told from different ones without being known. Two different
 //! secrets have the same digits once in 65,536.
 
 mod cards;

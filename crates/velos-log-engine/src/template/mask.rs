@@ -409,6 +409,7 @@ mod tests {
         check("ws=WorkSource{10113}, uid=7", "ws=<*>, uid=<N>");
         check("token=Token{35e A{d8 u0}} hides", "token=<*> hides");
         check("reason = AuthFail:sts:5_rsn:0, error = timeout: x", "reason = <*>, error = timeout: x");
+        check("mail to alice@example.com, sent", "mail to <KEY>, sent");
         check("a=b{c", "a=<*>{c");
         check("no variables here", "no variables here");
         check("Cache miss for key 'user:42'", "Cache miss for key <KEY>");

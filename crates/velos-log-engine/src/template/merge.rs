@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::coarse::coarse;
 use super::key::{is_mark, mark};
-use super::names::{is_cue, is_identifier, is_outcome};
+use super::names::{is_cue, is_identifier, is_outcome, wants_verb};
 
 /// So many different words in one place, everything else equal, are values.
 const WORDS_MIN: usize = 6;
@@ -134,12 +134,21 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
     if is_between || is_named {
         return true;
     }
-    if is_cue(before(1)) && !values.iter().any(|word| is_outcome(word)) {
+    values.len() >= values_min(others, place, &values)
+}
+
+/// So many different words in this place are values.
+fn values_min(words: &[&[u8]], place: usize, values: &[&[u8]]) -> usize {
+    let at = |back: usize| place.checked_sub(back).and_then(|before| words.get(before)).copied();
+    let cue = at(1).unwrap_or_default();
+    // `Failed to open` and `Failed to close`: what follows is no name.
+    let is_verb = cue == b"to" && at(2).is_some_and(wants_verb);
+    if is_cue(cue) && !is_verb && !values.iter().any(|word| is_outcome(word)) {
         // `for user alice`; but `service started` and `service stopped` are two things.
-        let is_of = matches!(before(2), b"for" | b"of" | b"by" | b"from" | b"to" | b"with");
-        return values.len() >= if is_of { 2 } else { CUED_WORDS_MIN };
+        let is_of = matches!(at(2), Some(b"for" | b"of" | b"by" | b"from" | b"to" | b"with"));
+        return if is_of { 2 } else { CUED_WORDS_MIN };
     }
-    values.len() >= if place == 0 { FIRST_WORDS_MIN } else { WORDS_MIN }
+    if place == 0 { FIRST_WORDS_MIN } else { WORDS_MIN }
 }
 
 fn is_flag(word: &[u8]) -> bool {

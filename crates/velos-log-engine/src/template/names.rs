@@ -1,98 +1,32 @@
 //! Whether a word is a name: by itself, or by the word before it.
 
 /// Words that announce a name. In order.
+#[rustfmt::skip]
 const CUES: &[&[u8]] = &[
-    b"=",
-    b"account",
-    b"backend",
-    b"branch",
-    b"broker",
-    b"bucket",
-    b"by",
-    b"channel",
-    b"city",
-    b"class",
-    b"client",
-    b"cluster",
-    b"collection",
-    b"column",
-    b"container",
-    b"country",
-    b"currency",
-    b"customer",
-    b"database",
-    b"deployment",
-    b"device",
-    b"domain",
-    b"email",
-    b"endpoint",
-    b"feature",
-    b"file",
-    b"flag",
-    b"from",
-    b"group",
-    b"handler",
-    b"host",
-    b"hostname",
-    b"id",
-    b"image",
-    b"index",
-    b"interface",
-    b"job",
-    b"key",
-    b"language",
-    b"locale",
-    b"member",
-    b"merchant",
-    b"method",
-    b"metric",
-    b"module",
-    b"name",
-    b"named",
-    b"namespace",
-    b"node",
-    b"package",
-    b"peer",
-    b"pipeline",
-    b"plugin",
-    b"pod",
-    b"process",
-    b"product",
-    b"project",
-    b"provider",
-    b"queue",
-    b"region",
-    b"replica",
-    b"repository",
-    b"role",
-    b"route",
-    b"schema",
-    b"server",
-    b"service",
-    b"session",
-    b"shard",
-    b"sku",
-    b"stage",
-    b"step",
-    b"stream",
-    b"table",
-    b"tag",
-    b"task",
-    b"team",
-    b"tenant",
-    b"thread",
-    b"topic",
-    b"unit",
-    b"upstream",
-    b"user",
-    b"username",
-    b"vendor",
-    b"via",
-    b"volume",
-    b"worker",
-    b"workspace",
-    b"zone",
+    b"=", b"account", b"as", b"backend", b"branch", b"broker", b"bucket", b"by", b"channel", b"city", b"class",
+    b"client", b"cluster", b"collection", b"column", b"command", b"component", b"container", b"country", b"currency",
+    b"customer", b"database", b"deployment", b"device", b"domain", b"driver", b"email", b"endpoint", b"event",
+    b"feature", b"file", b"flag", b"from", b"group", b"handler", b"host", b"hostname", b"id", b"image", b"index",
+    b"interface", b"job", b"key", b"language", b"locale", b"member", b"merchant", b"method", b"metric", b"module",
+    b"name", b"named", b"namespace", b"node", b"package", b"peer", b"pipeline", b"plugin", b"pod", b"policy", b"pool",
+    b"process", b"product", b"profile", b"project", b"provider", b"queue", b"region", b"replica", b"repository",
+    b"role", b"route", b"schema", b"server", b"service", b"session", b"shard", b"sku", b"stage", b"step", b"stream",
+    b"table", b"tag", b"task", b"team", b"template", b"tenant", b"thread", b"to", b"topic", b"unit", b"upstream",
+    b"user", b"username", b"using", b"vendor", b"via", b"volume", b"worker", b"workspace", b"zone",
 ];
+
+/// Words before `to` that something is done after. In order.
+#[rustfmt::skip]
+const BEFORE_VERBS: &[&[u8]] = &[
+    b"able", b"about", b"asked", b"attempt", b"attempted", b"attempting", b"failed", b"forced", b"going", b"how",
+    b"need", b"needs", b"not", b"ready", b"refused", b"tried", b"try", b"trying", b"unable", b"used", b"waiting",
+    b"want", b"wants",
+];
+
+/// Whether a verb follows behind this word and `to`.
+pub(super) fn wants_verb(word: &[u8]) -> bool {
+    BEFORE_VERBS.binary_search(&word.to_ascii_lowercase().as_slice()).is_ok()
+}
 
 /// Whether this word announces a name.
 pub(super) fn is_cue(word: &[u8]) -> bool {
@@ -138,7 +72,7 @@ mod tests {
 
     #[test]
     fn cues_are_in_order() {
-        assert!(CUES.is_sorted());
+        assert!(CUES.is_sorted() && BEFORE_VERBS.is_sorted());
         assert!(is_cue(b"user") && is_cue(b"Host:") && is_cue(b"=") && !is_cue(b"usher"));
     }
 

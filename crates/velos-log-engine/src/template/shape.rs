@@ -56,7 +56,9 @@ pub(crate) fn field(line: &[u8], at: usize) -> Option<Field<'_>> {
     if let Some(length) = glued(line, start, rest) {
         return Some(Field { text: rest.get(..length)?, end: start + length });
     }
-    let from = bracket.unwrap_or(0);
+    // The span of a tracing library: `request{id=7 method=GET}:`
+    let span = if bracket.is_none() { span(rest, is_end) } else { None };
+    let from = bracket.or(span).unwrap_or(0);
     let length = rest.get(from..)?.iter().position(is_end).map_or(rest.len(), |end| from + end);
     Some(Field { text: rest.get(..length)?, end: start + length })
 }
@@ -72,6 +74,17 @@ fn glued(line: &[u8], start: usize, rest: &[u8]) -> Option<usize> {
     };
     let is_behind = start.checked_sub(1).and_then(|before| line.get(before)) == Some(&b':');
     (is_level || is_behind).then_some(colon + 1)
+}
+
+/// Length of a name with settings in braces.
+fn span(rest: &[u8], is_end: impl Fn(&u8) -> bool) -> Option<usize> {
+    let run = rest.get(..rest.len().min(64))?;
+    let open = memchr::memchr(b'{', run).filter(|open| *open > 0)?;
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-');
+    let is_span = run.get(..open)?.iter().all(|byte| is_name(byte) && !is_end(byte));
+    let length = open + closing(rest.get(open..)?, b'{', b'}')?;
+    let has_settings = rest.get(open..length)?.contains(&b'=');
+    (is_span && has_settings && rest.get(length) == Some(&b':')).then_some(length)
 }
 
 /// Length up to the bracket that closes the first.
@@ -116,6 +129,9 @@ pub(crate) fn shape(text: &[u8]) -> Shape {
     {
         return Shape::Bracket;
     }
+    if text.ends_with(b"}:") && text.contains(&b'=') {
+        return Shape::Bracket;
+    }
     if digits == text.len() {
         // Seconds or milliseconds since 1970, or a day
         let is_time = matches!(text.len(), 10 | 13) && first == b'1'
@@ -125,12 +141,17 @@ pub(crate) fn shape(text: &[u8]) -> Shape {
     if digits >= 3 && is_time(text, digits, letters) || digits == 0 && is_calendar(text) {
         return Shape::Time;
     }
+    of_word(text, digits, letters)
+}
+
+/// Of what is no time and no bracket.
+fn of_word(text: &[u8], digits: usize, letters: usize) -> Shape {
     let word = text.strip_suffix(b":").or_else(|| text.strip_suffix(b",")).unwrap_or(text);
     let is_upper = letters == word.len() && word.iter().all(u8::is_ascii_uppercase);
     if is_upper && Level::from_word(word).is_some() {
         return Shape::Level;
     }
-    if text.len() == 1 && matches!(first, b'V' | b'D' | b'I' | b'W' | b'E' | b'F') {
+    if text.len() == 1 && matches!(text.first(), Some(b'V' | b'D' | b'I' | b'W' | b'E' | b'F')) {
         return Shape::Level;
     }
     if letters == word.len() && word.len() >= 4 && Level::from_word(word).is_some() {

@@ -36,6 +36,9 @@ pub(super) fn whole(core: &[u8]) -> Option<u8> {
     {
         return Some(mark::PATH);
     }
+    if is_mail(core) {
+        return Some(mark::KEY);
+    }
     (is_host(core) || is_package(core)).then_some(mark::HOST)
 }
 
@@ -48,6 +51,17 @@ fn is_package(word: &[u8]) -> bool {
             part.first().is_some_and(u8::is_ascii_lowercase)
                 && part.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
         })
+}
+
+/// `alice@example.com`
+fn is_mail(word: &[u8]) -> bool {
+    let Some(at) = memchr::memchr(b'@', word).filter(|at| *at > 0) else { return false };
+    let (name, domain) = (word.get(..at).unwrap_or_default(), word.get(at + 1..).unwrap_or_default());
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'+');
+    name.iter().all(is_part)
+        && domain.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+        && domain.iter().skip(1).any(|byte| *byte == b'.')
+        && domain.last().is_some_and(u8::is_ascii_alphabetic)
 }
 
 pub(super) fn is_uuid(word: &[u8]) -> bool {
