@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use nix::sys::stat::{Mode, umask};
 use velos_core::event::DaemonStart;
@@ -168,13 +169,29 @@ fn split(home: &Home, listener: OwnedFd, lock: OwnedFd, start_lock: File, starte
     }
 }
 
+/// Environment variable with the soft limit of our starter, for an image that is executed after we raised it.
+pub(crate) const DESCRIPTORS_VARIABLE: &str = "VELOS_DESCRIPTORS";
+
+/// Soft and hard limit of descriptors as our starter had them, when we raised the soft one.
+static STARTERS_DESCRIPTORS: OnceLock<(u64, u64)> = OnceLock::new();
+
+/// What apps get: they are not to find another limit than in the shell they were started from.
+pub(crate) fn starters_descriptors() -> Option<(u64, u64)> {
+    STARTERS_DESCRIPTORS.get().copied()
+}
+
 /// Descriptors of an instance add up, in the daemon and in the guardian; the hard limit is ours to use. Inherited by all that
 /// are forked or executed from here.
 pub(crate) fn raise_descriptor_limit() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < hard
-    {
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    let told = std::env::var(DESCRIPTORS_VARIABLE).ok().and_then(|text| text.parse().ok());
+    let before = told.unwrap_or(soft).min(hard);
+    if before < hard {
+        // Set once; a second call would find the same.
+        let _ = STARTERS_DESCRIPTORS.set((before, hard));
+    }
+    if soft < hard {
         // With the old limit fewer apps fit; nothing else breaks.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard.min(1 << 20), hard);
     }

@@ -11,6 +11,8 @@ pub(crate) fn of(spec: &AppSpec) -> Rights {
     // A user that gave no groups must not keep those of the daemon.
     let groups = (who.uid.is_some() || !who.groups.is_empty()).then(|| who.groups.clone());
     let bound = |value: Option<u64>| value.unwrap_or(u64::MAX);
+    let is_declared = limits.rlimits.iter().any(|(resource, _)| *resource == Resource::Nofile);
+    let ours = crate::boot::starters_descriptors().filter(|_| !is_declared);
     Rights {
         uid: who.uid,
         gid: who.gid,
@@ -22,6 +24,7 @@ pub(crate) fn of(spec: &AppSpec) -> Rights {
             .rlimits
             .iter()
             .map(|(resource, limit)| (number(*resource), bound(limit.soft), bound(limit.hard)))
+            .chain(ours.map(|(soft, hard)| (number(Resource::Nofile), soft, hard)))
             .collect(),
     }
 }

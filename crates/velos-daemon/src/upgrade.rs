@@ -209,6 +209,10 @@ impl Control {
                 .args(Some("--background").filter(|_| !home.is_foreground))
                 .env(HANDOVER_VARIABLE, std::os::fd::AsRawFd::as_raw_fd(&memory).to_string())
                 .env("VELOS_HOME", home.root())
+                .envs(
+                    crate::boot::starters_descriptors()
+                        .map(|(soft, _)| (crate::boot::DESCRIPTORS_VARIABLE, soft.to_string())),
+                )
                 .exec(),
             Err(error) => error,
         };

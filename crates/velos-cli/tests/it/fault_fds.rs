@@ -132,6 +132,34 @@ fn more_apps_than_the_soft_limit_has_room_for() {
     assert_eq!(ended.exit, Some(velos_core::instance::Exit::Code(7)));
 }
 
+/// The daemon raises its own limit, not that of what it starts; also not after an upgrade of both.
+#[test]
+fn apps_have_the_limit_of_the_shell() {
+    let env = env();
+    if velos_testkit::program("prlimit").is_none() {
+        return skipped("a low soft limit needs prlimit");
+    }
+    run(env.command_through(&["prlimit", "--nofile=300:4000"], &["ping"])).ok();
+    let says = |name: &str| {
+        let script = "echo files $(ulimit -S -n) $(ulimit -H -n); exec sleep 1000";
+        env.run(&["start", script, "--name", name]).ok();
+        env.wait_log(name, "files 300 4000\n");
+    };
+    says("first");
+    let next = env.work().join("velos-next");
+    std::fs::copy(env!("CARGO_BIN_EXE_velos"), &next).unwrap();
+    env.run(&["upgrade", next.to_str().unwrap()]).ok();
+    says("second");
+    let guardian = env.hello().guardian_pid;
+    wait_until("the guardian follows", SOON, || {
+        std::fs::read_link(format!("/proc/{guardian}/exe")).is_ok_and(|path| path == next)
+    });
+    env.kill_daemon();
+    says("third");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", env.hello().pid)).unwrap();
+    assert!(limits.lines().any(|line| line.starts_with("Max open files            4000")), "{limits}");
+}
+
 /// Descriptors of pipes that a process holds.
 fn pipes(pid: i32) -> usize {
     let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().flatten();

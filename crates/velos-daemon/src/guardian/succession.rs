@@ -23,7 +23,9 @@ use velos_core::raw_string::RawString;
 use velos_ffi::process::{Fork, adopt_fd, fork};
 
 use super::{Guardian, inbox};
-use crate::boot::{EXIT_CANNOT_BEGIN, READY_VARIABLE, complain, leave};
+use crate::boot::{
+    DESCRIPTORS_VARIABLE, EXIT_CANNOT_BEGIN, READY_VARIABLE, complain, leave, starters_descriptors,
+};
 use crate::handover::{HANDOVER_VARIABLE, close_on_exec, keep_on_exec, memory_with};
 use crate::home::Home;
 use crate::link::Reaped;
@@ -285,10 +287,12 @@ fn c_string(bytes: &[u8]) -> io::Result<CString> {
 
 /// Ours, but for what was said to our first image alone.
 fn environment(home: &Home) -> io::Result<Vec<CString>> {
-    let said = ["VELOS_HOME", READY_VARIABLE, HANDOVER_VARIABLE];
+    let said = ["VELOS_HOME", READY_VARIABLE, HANDOVER_VARIABLE, DESCRIPTORS_VARIABLE];
     let inherited = std::env::vars_os().filter(|(key, _)| !said.iter().any(|name| key == name));
     let home = (OsString::from("VELOS_HOME"), home.root().as_os_str().to_owned());
     let entry =
         |(key, value): (OsString, OsString)| c_string(&[key.as_bytes(), b"=", value.as_bytes()].concat());
-    std::iter::once(home).chain(inherited).map(entry).collect()
+    let descriptors = starters_descriptors()
+        .map(|(soft, _)| (OsString::from(DESCRIPTORS_VARIABLE), OsString::from(soft.to_string())));
+    std::iter::once(home).chain(descriptors).chain(inherited).map(entry).collect()
 }
