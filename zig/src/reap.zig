@@ -45,6 +45,8 @@ const Process = struct {
     exit: abi.Event = .{ .kind = .exited },
     watch_at_ns: u64 = abi.forever,
     watch_pause_ns: u64 = 0,
+    /// An older reading of the process table says nothing about its end.
+    watch_since_ns: u64 = 0,
 };
 
 pub const Processes = struct {
@@ -279,10 +281,12 @@ pub const Processes = struct {
             self.cgroups.kill(slot.token);
             signalled += 1;
         }
+        // The first sweep may go by what other runs have just read: whom it misses, the next SIGKILL does not.
+        var age: signal_tree.Age = .recent;
         for (0..sweep_rounds) |_| {
             const held = if (in_cgroup) self.cgroups.members(slot.token, &caged) else 0;
             const run: signal_tree.Run = .{ .token = slot.token, .leader = slot.value.pid, .cgroup = caged[0..held] };
-            const n = signal_tree.members(run, &pids, if (deadly) .fresh else .recent);
+            const n = signal_tree.members(run, &pids, age);
             var fresh: i32 = 0;
             for (pids[0..n]) |pid| {
                 if (self.signal_member(slot, pid, number)) fresh += 1;
@@ -290,6 +294,7 @@ pub const Processes = struct {
             signalled += fresh;
             // A polite signal is given once; SIGKILL again until a sweep finds nobody alive.
             if (!deadly or fresh == 0) break;
+            age = .{ .since = sys.monotonic_ns() };
         }
         return if (signalled == 0) sys.negative(.SRCH) else signalled;
     }
@@ -324,6 +329,7 @@ pub const Processes = struct {
         self.timed += 1;
         process.watch_pause_ns = watch_first_ns;
         process.watch_at_ns = now_ns;
+        process.watch_since_ns = now_ns;
         return 0;
     }
 
@@ -333,7 +339,9 @@ pub const Processes = struct {
         var some: [1]i32 = undefined;
         const run: signal_tree.Run = .{ .token = slot.token, .leader = process.pid, .leader_is_gone = process.state == .exited };
         const is_caged = process.in_cgroup and self.cgroups.is_populated(slot.token);
-        if (is_caged or signal_tree.members(run, &some, .recent) > 0) {
+        if (is_caged or signal_tree.members(run, &some, .{ .since = process.watch_since_ns }) > 0) {
+            // The next look needs another reading than this one.
+            process.watch_since_ns = sys.monotonic_ns();
             process.watch_at_ns = now_ns + process.watch_pause_ns;
             process.watch_pause_ns = @min(process.watch_pause_ns * 2, watch_max_ns);
             return;

@@ -10,7 +10,7 @@ const sys = @import("sys.zig");
 const procfs = @import("procfs.zig");
 
 /// Older is never recent.
-const recent_max_ns = 5 * std.time.ns_per_ms;
+const recent_max_ns = 50 * std.time.ns_per_ms;
 /// Processes of a machine that one pass looks at.
 pub const table_max = 32 * 1024;
 
@@ -34,18 +34,22 @@ pub const Run = struct {
 };
 
 /// How new the process table must be.
-pub const Age = enum {
+pub const Age = union(enum) {
     /// Read now.
     fresh,
     /// Read no longer ago than reading it took, so that a thousand runs at once do not read it a thousand times: at
-    /// most half of the time goes into reading. Milliseconds at most.
+    /// most half of the time goes into reading. Tens of milliseconds at most.
     recent,
+    /// Begun no earlier than this. Once the main process is gone, one such reading without a member is proof: who comes
+    /// later is a child of who was there.
+    since: u64,
 };
 
 /// The last reading. Only the loop thread comes here.
 const Reading = struct {
     memory: ?[]align(std.heap.page_size_min) u8 = null,
     len: usize = 0,
+    begun_ns: u64 = 0,
     at_ns: u64 = 0,
     cost_ns: u64 = 0,
 
@@ -54,7 +58,13 @@ const Reading = struct {
         reading.memory = memory;
         const entries: [*]Entry = @ptrCast(@alignCast(memory.ptr));
         const now_ns = sys.monotonic_ns();
-        if (age == .fresh or now_ns -| reading.at_ns > reading.cost_ns) {
+        const serves = switch (age) {
+            .fresh => false,
+            .recent => now_ns -| reading.at_ns <= reading.cost_ns,
+            .since => |since_ns| reading.begun_ns >= since_ns,
+        };
+        if (!serves) {
+            reading.begun_ns = now_ns;
             reading.len = procfs.read_table(entries[0..table_max]);
             reading.at_ns = sys.monotonic_ns();
             // On a busy machine it takes longer on the clock than it costs.
