@@ -160,13 +160,14 @@ fn of_go(line: &[u8], body: &str) -> Option<Part> {
 }
 
 fn filler(body: &str) -> Option<Part> {
-    const STARTS: [&str; 38] = [
+    const STARTS: [&str; 39] = [
         "Traceback (most recent call last)",
         "Exception Group Traceback",
         "During handling of the above exception",
         "The above exception was the direct cause",
         "Stack trace:",
         "stack backtrace:",
+        "Stack backtrace:",
         "goroutine ",
         "--- End of ",
         "thrown in ",
@@ -207,7 +208,9 @@ fn filler(body: &str) -> Option<Part> {
             || body.contains("lines matching"));
     let is_close = body.chars().any(|c| !c.is_ascii_digit())
         && body.chars().all(|c| matches!(c, '}' | ']' | ')' | ',' | '-' | '{' | '+' | '1'..='9'))
-        || body == "\"}";
+        || body == "\"}"
+        // Rust's anyhow lists causes below it.
+        || body == "Caused by:";
     // valgrind and sanitizers number what they say.
     let is_numbered = body.strip_prefix("==").is_some_and(|rest| {
         let number = rest.split_once("==").map_or("", |(number, _)| number);

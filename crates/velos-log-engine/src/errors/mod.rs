@@ -47,10 +47,12 @@ pub(crate) fn behind<'a>(before: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
     (!before.is_empty() && start.iter().zip(before).all(is_same)).then_some(rest)
 }
 
-/// Whether the exception follows below the frames, as in Python; groups of them are drawn, and have no end to wait for.
+/// Whether the exception follows below the frames, as in Python, or the message on the next line, as in Rust; groups are drawn,
+/// and have no end to wait for.
 pub(crate) fn awaits_exception(line: &[u8]) -> bool {
-    memchr::memmem::find(line, b"Traceback (most recent call last)").is_some()
-        && memchr::memmem::find(line, b"Exception Group").is_none()
+    let has = |text: &[u8]| memchr::memmem::find(line, text).is_some();
+    has(b"Traceback (most recent call last)") && !has(b"Exception Group")
+        || line.starts_with(b"thread '") && line.ends_with(b":") && has(b" panicked at ")
 }
 
 /// Errors that are the same.

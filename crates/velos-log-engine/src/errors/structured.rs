@@ -3,7 +3,7 @@
 use crate::json::{self, Value};
 
 /// Names of fields that hold a stack, or an object that does.
-const STACKS: [&[u8]; 8] = [
+const STACKS: [&[u8]; 15] = [
     b"stack",
     b"stack_trace",
     b"stackTrace",
@@ -12,6 +12,13 @@ const STACKS: [&[u8]; 8] = [
     b"traceback",
     b"stacktrace",
     b"trace",
+    b"error.stack_trace",
+    b"error.stack",
+    b"exception.stacktrace",
+    b"err.stack",
+    b"@x",
+    b"Exception",
+    b"errorStack",
 ];
 const HOLDERS: [&[u8]; 4] = [b"err", b"error", b"exception", b"e"];
 

@@ -160,7 +160,7 @@ fn of_perl(text: &[u8]) -> Option<Level> {
 /// `java.io.IOException: text`, `ZeroDivisionError`.
 fn names_an_exception(text: &[u8]) -> bool {
     // Behind who prints it: `web_1  | TypeError: text`, `host app[1]: TypeError: text`
-    let mut is_behind = false;
+    let (mut is_behind, mut is_dashed) = (false, false);
     for word in text.get(..text.len().min(160)).unwrap_or_default().split(|byte| *byte == b' ') {
         if is_behind
             && (word.first().is_some_and(u8::is_ascii_uppercase) || word.contains(&b'.'))
@@ -168,7 +168,12 @@ fn names_an_exception(text: &[u8]) -> bool {
         {
             return true;
         }
+        // Sinatra: `2024-05-14 10:23:45 - RuntimeError - text:`
+        if is_dashed && word.first().is_some_and(u8::is_ascii_uppercase) && is_exception(word) {
+            return true;
+        }
         if !word.is_empty() {
+            is_dashed = word == b"-";
             is_behind = matches!(word.last(), Some(b':' | b'|' | b']'));
         }
     }

@@ -13,6 +13,7 @@ mod rules;
 use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::sync::{LazyLock, OnceLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{Captures, Regex};
@@ -26,19 +27,56 @@ const KEY_LINES_MAX: usize = 200;
 /// Letters in a row that are a line of a key even behind something else.
 const KEY_LINE_MIN: usize = 40;
 
-/// Hides secrets. Made once, it takes some milliseconds; lines of one source go through it in order. A clone of a
-/// fresh one costs next to nothing and begins another source.
+/// Hides secrets. Lines of one source go through it in order. The first one of a process takes some milliseconds, all
+/// others next to nothing.
 #[derive(Clone, Debug)]
 pub struct Redactor {
-    literals: AhoCorasick,
-    /// The rule of each literal.
-    owners: Vec<usize>,
-    patterns: Vec<Regex>,
+    literals: &'static Literals,
     hasher: RandomState,
     salt: Option<u64>,
     /// Lines that may still belong to a private key.
     inside_key: usize,
     hidden: u64,
+}
+
+/// What the rules look for first, and the rule of each.
+#[derive(Debug)]
+struct Literals {
+    search: AhoCorasick,
+    owners: Vec<usize>,
+}
+
+fn literals() -> &'static Literals {
+    static LITERALS: LazyLock<Literals> = LazyLock::new(|| {
+        let (mut literals, mut owners): (Vec<&str>, Vec<usize>) = (Vec::new(), Vec::new());
+        for (number, rule) in RULES.iter().enumerate() {
+            literals.extend(rule.literals);
+            owners.extend(rule.literals.iter().map(|_| number));
+        }
+        let search = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .match_kind(MatchKind::Standard)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(&literals);
+        match search {
+            Ok(search) => Literals { search, owners },
+            // The rules are ours: a test builds them.
+            Err(error) => panic!("the literals of redaction are broken: {error}"),
+        }
+    });
+    &LITERALS
+}
+
+/// The expression of a rule, built when it is needed first: most of them never are.
+fn pattern(number: usize) -> Option<&'static Regex> {
+    static PATTERNS: [OnceLock<Regex>; RULES.len()] = [const { OnceLock::new() }; RULES.len()];
+    let rule = RULES.get(number)?;
+    let build = || match regex::bytes::RegexBuilder::new(rule.pattern).unicode(false).build() {
+        Ok(pattern) => pattern,
+        // The rules are ours: a test builds them.
+        Err(error) => panic!("a rule of redaction is broken: {error}"),
+    };
+    PATTERNS.get(number).map(|pattern| pattern.get_or_init(build))
 }
 
 impl Default for Redactor {
@@ -50,35 +88,7 @@ impl Default for Redactor {
 impl Redactor {
     /// With a key of its own: its hashes say nothing to others.
     pub fn new() -> Self {
-        let (mut literals, mut owners): (Vec<&str>, Vec<usize>) = (Vec::new(), Vec::new());
-        for (number, rule) in RULES.iter().enumerate() {
-            literals.extend(rule.literals);
-            owners.extend(rule.literals.iter().map(|_| number));
-        }
-        let build = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&literals);
-        let patterns: Result<Vec<Regex>, _> = RULES
-            .iter()
-            .map(|rule| regex::bytes::RegexBuilder::new(rule.pattern).unicode(false).build())
-            .collect();
-        match (build, patterns) {
-            (Ok(literals), Ok(patterns)) => Self {
-                literals,
-                owners,
-                patterns,
-                hasher: RandomState::new(),
-                salt: None,
-                inside_key: 0,
-                hidden: 0,
-            },
-            // The rules are ours: a test builds them.
-            (literals, patterns) => {
-                panic!("the rules of redaction are broken: {:?} {:?}", literals.err(), patterns.err())
-            }
-        }
+        Self { literals: literals(), hasher: RandomState::new(), salt: None, inside_key: 0, hidden: 0 }
     }
 
     /// Equal secrets have equal hashes wherever the same salt is used, also in another process.
@@ -96,7 +106,7 @@ impl Redactor {
         if self.inside_key > 0 {
             return self.key_line(line);
         }
-        if self.literals.find(line).is_none() {
+        if self.literals.search.find(line).is_none() {
             return self.without_cards(Cow::Borrowed(line));
         }
         self.searched(line)
@@ -126,7 +136,7 @@ impl Redactor {
             let hit = if self.inside_key > 0 {
                 0
             } else {
-                let literal = literal.of(rest, |rest| self.literals.find(rest).map(|hit| hit.start()));
+                let literal = literal.of(rest, |rest| self.literals.search.find(rest).map(|hit| hit.start()));
                 let card = card.of(rest, |rest| cards::find(rest, 0).map(|card| card.start));
                 match literal.into_iter().chain(card).min() {
                     Some(hit) => hit,
@@ -153,14 +163,15 @@ impl Redactor {
 
     fn searched<'a>(&mut self, line: &'a [u8]) -> Cow<'a, [u8]> {
         let mut wanted = 0_u64;
-        for hit in self.literals.find_overlapping_iter(line) {
-            wanted |= self.owners.get(hit.pattern().as_usize()).map_or(0, |rule| 1 << rule);
+        for hit in self.literals.search.find_overlapping_iter(line) {
+            wanted |= self.literals.owners.get(hit.pattern().as_usize()).map_or(0, |rule| 1 << rule);
         }
         let mut text = Cow::Borrowed(line);
-        for (number, (rule, pattern)) in RULES.iter().zip(&self.patterns).enumerate() {
+        for (number, rule) in RULES.iter().enumerate() {
             if wanted & (1 << number) == 0 || rule.name.starts_with("url-") && !line.contains(&b'@') {
                 continue;
             }
+            let Some(pattern) = pattern(number) else { continue };
             let (mut out, mut last) = (Vec::new(), 0);
             for found in pattern.captures_iter(&text) {
                 let Some((start, end)) = secret(&found) else { continue };

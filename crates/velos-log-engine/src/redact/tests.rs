@@ -9,6 +9,12 @@ fn made(parts: &[&str]) -> String {
     parts.concat()
 }
 
+#[test]
+fn all_rules_can_be_built() {
+    assert!((0..RULES.len()).all(|number| pattern(number).is_some()));
+    assert_eq!(literals().search.patterns_len(), literals().owners.len());
+}
+
 const RANDOM: &str = "a8Kd93mfLs02kfMz71Qpx5TtB4wYv6Rn8Jc";
 
 #[track_caller]
