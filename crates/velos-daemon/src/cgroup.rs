@@ -45,8 +45,8 @@ impl Cgroups {
         let nowhere = Self { is_settled: true, ..Self::default() };
         let Some(here) = current() else { return nowhere };
         let own = outside(&here);
-        if own != here && here.file_name().is_none_or(|name| name != ASIDE) {
-            // Started from inside an app of a velos: its end must not be ours.
+        if is_inside_an_app() {
+            // Its end must not be ours.
             if move_all(&own, ours).is_err()
                 && make(&own.join(ASIDE)).and_then(|()| move_all(&own.join(ASIDE), ours)).is_err()
             {
@@ -174,6 +174,15 @@ fn place(mounts: &str, groups: &str) -> Option<PathBuf> {
         let (root, point) = (fields.next()?, fields.next()?);
         let below = path.strip_prefix(root).ok().filter(|_| back.starts_with("cgroup2 "))?;
         Some(Path::new(point).join(below))
+    })
+}
+
+/// Whether this process was started from inside an app.
+pub(crate) fn is_inside_an_app() -> bool {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    groups.lines().filter_map(|line| line.strip_prefix("0::")).any(|path| {
+        let path = Path::new(path);
+        outside(path) != path && path.file_name().is_none_or(|name| name != ASIDE)
     })
 }
 

@@ -131,6 +131,10 @@ pub(crate) fn run_then(home: &Home, handover: Handover, starter: Starter, listen
         let executable = control.identity.executable.clone().into();
         control.tell_guardian(&Packet::Executes(executable), &[]);
     }
+    if crate::cgroup::is_inside_an_app() {
+        // The app may be stopped as soon as whoever started us goes on.
+        control.settle_cgroups();
+    }
     starter.ready();
     listening();
     control.serve_until_shutdown()
