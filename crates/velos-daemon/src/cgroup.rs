@@ -21,7 +21,7 @@ const PERIOD_US: u64 = 100_000;
 const ASIDE: &str = "velos-daemon";
 /// So many are made ahead.
 const SPARES: u64 = 4;
-/// In the environment of the daemon: 0 keeps apps without limits out of cgroups.
+/// In the environment of the daemon: 0 keeps apps without limits out of cgroups, 1 gives each of them one wherever it can.
 const SWITCH: &str = "VELOS_CGROUPS";
 
 /// Where this daemon makes cgroups.
@@ -55,7 +55,11 @@ impl Cgroups {
         }
         let base = own.join(folder_of(home));
         let is_made = make(&base).is_ok();
-        let for_all = is_made && std::env::var_os(SWITCH).is_none_or(|value| value != "0");
+        let wanted = match std::env::var_os(SWITCH) {
+            Some(value) => value != "0",
+            None => is_given(&own),
+        };
+        let for_all = is_made && wanted;
         Self { own: Some(own), base: Some(base).filter(|_| is_made), for_all, ..nowhere }
     }
 
@@ -175,6 +179,12 @@ fn place(mounts: &str, groups: &str) -> Option<PathBuf> {
         let below = path.strip_prefix(root).ok().filter(|_| back.starts_with("cgroup2 "))?;
         Some(Path::new(point).join(below))
     })
+}
+
+/// Whether somebody made this place for us: a service manager, a session, a container. The root of a hierarchy is
+/// everybody's, and a start there costs no more than it must. Only the root tells nothing about itself.
+fn is_given(own: &Path) -> bool {
+    own.join("cgroup.events").exists()
 }
 
 /// The same without what a velos made: the place of a daemon that went aside, the cgroup of a run.
