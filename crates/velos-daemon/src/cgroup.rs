@@ -21,7 +21,7 @@ const PERIOD_US: u64 = 100_000;
 const ASIDE: &str = "velos-daemon";
 /// So many are made ahead.
 const SPARES: u64 = 4;
-/// In the environment of the daemon: 0 keeps apps without limits out of cgroups.
+/// In the environment of the daemon: 0 keeps apps without limits out of cgroups, 1 gives each of them one wherever it can.
 const SWITCH: &str = "VELOS_CGROUPS";
 
 /// Where this daemon makes cgroups.
@@ -29,8 +29,12 @@ const SWITCH: &str = "VELOS_CGROUPS";
 pub(crate) struct Cgroups {
     /// That of the daemon, where it has one.
     own: Option<PathBuf>,
-    /// Inside it, for the runs of this home; `None`: none may be made.
+    /// What our folder in it is called.
+    name: String,
+    /// That folder; `None`: it is not made yet, or may not be.
     base: Option<PathBuf>,
+    /// The core does not know it yet.
+    is_news: bool,
     /// Every run gets one, not only those with limits.
     for_all: bool,
     /// Made ahead, for runs to come.
@@ -53,10 +57,16 @@ impl Cgroups {
                 return nowhere;
             }
         }
-        let base = own.join(folder_of(home));
-        let is_made = make(&base).is_ok();
-        let for_all = is_made && std::env::var_os(SWITCH).is_none_or(|value| value != "0");
-        Self { own: Some(own), base: Some(base).filter(|_| is_made), for_all, ..nowhere }
+        let name = folder_of(home);
+        let base = own.join(&name);
+        let wanted = match std::env::var_os(SWITCH) {
+            Some(value) => value != "0",
+            None => is_given(&own),
+        };
+        // One that is there may hold runs of a daemon before us.
+        let is_there = if wanted { make(&base).is_ok() } else { base.is_dir() };
+        let base = Some(base).filter(|_| is_there);
+        Self { own: Some(own), name, for_all: wanted && is_there, is_news: is_there, base, ..nowhere }
     }
 
     /// Whether it is known where they are.
@@ -77,9 +87,11 @@ impl Cgroups {
         self.spares = wanted;
     }
 
-    /// For the core.
-    pub(crate) fn descriptor(&self) -> Option<OwnedFd> {
-        File::open(self.base.as_ref()?).ok().map(OwnedFd::from)
+    /// For the core, once when there is one.
+    pub(crate) fn take_descriptor(&mut self) -> Option<OwnedFd> {
+        std::mem::take(&mut self.is_news)
+            .then(|| File::open(self.base.as_ref()?).ok().map(OwnedFd::from))
+            .flatten()
     }
 
     /// Whether this run is to have one; with its limits in it, if it has some.
@@ -96,9 +108,13 @@ impl Cgroups {
             return Ok(wanted);
         }
         self.spares.remove(&token);
-        let (Some(own), Some(base)) = (&self.own, &self.base) else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
+        let own = self.own.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        if self.base.is_none() {
+            let base = own.join(&self.name);
+            make(&base)?;
+            (self.base, self.is_news) = (Some(base), true);
+        }
+        let base = self.base.as_ref().ok_or(io::ErrorKind::NotFound)?;
         prepare(own, base, token, &spec.limits, ours).map(|()| true)
     }
 
@@ -184,6 +200,12 @@ pub(crate) fn is_inside_an_app() -> bool {
         let path = Path::new(path);
         outside(path) != path && path.file_name().is_none_or(|name| name != ASIDE)
     })
+}
+
+/// Whether somebody made this place for us: a service manager, a session, a container. The root of a hierarchy is
+/// everybody's, and a start there costs no more than it must. Only the root tells nothing about itself.
+fn is_given(own: &Path) -> bool {
+    own.join("cgroup.events").exists()
 }
 
 /// The same without what a velos made: the place of a daemon that went aside, the cgroup of a run.

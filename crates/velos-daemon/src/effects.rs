@@ -218,6 +218,10 @@ impl Control {
             }
         };
         let is_limited = app.spec.limits.need_cgroup();
+        if let Some(folder) = self.cgroups.take_descriptor() {
+            // Then its limits do not hold, which is told below.
+            let _ = self.reactor.cgroups(folder);
+        }
         if own_cgroup {
             self.spares_at_ns.get_or_insert_with(|| velos_ffi::now_ns() + SPARES_AFTER_NS);
         }
@@ -247,7 +251,7 @@ impl Control {
         }
         let ours = [std::process::id().cast_signed(), self.handover.guardian_pid];
         self.cgroups = crate::cgroup::Cgroups::find(self.home.root(), &ours);
-        if let Some(folder) = self.cgroups.descriptor() {
+        if let Some(folder) = self.cgroups.take_descriptor() {
             // Where there are none, apps run without.
             let _ = self.reactor.cgroups(folder);
         }

@@ -402,6 +402,62 @@ fn stacks_name_the_sources() {
     assert!(!info.contains("--enable-source-maps"), "{info}");
 }
 
+/// What is typed, and whether it goes well; a | stands for a blank in a word.
+const LINES: &str = "
+    + start ./a.sh
+    - start ./a.sh
+    + start ./a.sh -f
+    + start ./a.sh --name other
+    - start ./none.sh
+    - start none.json
+    - start broken.json
+    - start two.json
+    - start ./a.sh --name c1 --cron nonsense
+    - start ./a.sh --name c2 --max-memory-restart 12X
+    - start ./a.sh --name c3 --interpreter nosuch
+    - start ./a.sh --name c4 --nonsense
+    + start unknown.json
+    - stop nobody
+    - restart nobody
+    - reload nobody
+    - delete nobody
+    - describe nobody
+    - env 99
+    - restart a --env X
+    + stop a
+    + stop a
+    + start a
+    + start sp|ace.sh --name spaced
+    + restart other --update-env
+    + scale other 2
+    - scale other 2
+    - scale nobody 2
+    - scale other abc
+    - sendSignal SIGUSR1 nobody
+    - sendSignal SIGNONE other
+    + sendSignal SIGCONT other
+    - send 99 x
+    + id other
+    + pid other
+    - reset nobody
+    + reset other
+    + reloadLogs
+    + save
+    + ls -m
+    + jlist
+    + stop all
+    + delete all
+    - stop all
+    - restart all
+    - delete all
+    + save
+    + save --force
+    + resurrect
+    + ping
+    - nonsense
+    + kill
+    + kill";
+
 /// In this order, as PM2 7.0.4 answers the same lines; only what its own users call defects is left out. Which of our codes
 /// it is says more than its 1.
 #[test]
@@ -419,61 +475,7 @@ fn success_and_failure_are_told_as_by_pm2() {
         r#"{"apps":[{"name":"unk","script":"./a.sh","max_memory_restrat":"1G"}]}"#,
         0o644,
     );
-    let lines = "
-        + start ./a.sh
-        - start ./a.sh
-        + start ./a.sh -f
-        + start ./a.sh --name other
-        - start ./none.sh
-        - start none.json
-        - start broken.json
-        - start two.json
-        - start ./a.sh --name c1 --cron nonsense
-        - start ./a.sh --name c2 --max-memory-restart 12X
-        - start ./a.sh --name c3 --interpreter nosuch
-        - start ./a.sh --name c4 --nonsense
-        + start unknown.json
-        - stop nobody
-        - restart nobody
-        - reload nobody
-        - delete nobody
-        - describe nobody
-        - env 99
-        - restart a --env X
-        + stop a
-        + stop a
-        + start a
-        + start sp|ace.sh --name spaced
-        + restart other --update-env
-        + scale other 2
-        - scale other 2
-        - scale nobody 2
-        - scale other abc
-        - sendSignal SIGUSR1 nobody
-        - sendSignal SIGNONE other
-        + sendSignal SIGCONT other
-        - send 99 x
-        + id other
-        + pid other
-        - reset nobody
-        + reset other
-        + reloadLogs
-        + save
-        + ls -m
-        + jlist
-        + stop all
-        + delete all
-        - stop all
-        - restart all
-        - delete all
-        + save
-        + save --force
-        + resurrect
-        + ping
-        - nonsense
-        + kill
-        + kill";
-    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    for line in LINES.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (expected, words) = line.split_once(' ').unwrap();
         let words: Vec<String> = words.split(' ').map(|word| word.replace('|', " ")).collect();
         let output = env.run(&words);

@@ -81,6 +81,7 @@ fn a_deep_graph_takes_as_long_as_its_longest_way() {
         }
     }
     env.file("velos.toml", &text, 0o644);
+    let way = STEP * u32::try_from(LEVELS).unwrap();
     env.run(&["ping"]).ok();
     let begin = Instant::now();
     env.run(&["start", "velos.toml"]).ok();
@@ -88,9 +89,7 @@ fn a_deep_graph_takes_as_long_as_its_longest_way() {
         env.list().iter().filter(|one| one.phase == Phase::Stopped).count() == LEVELS * WIDTH
     });
     let took = begin.elapsed();
-    let way = STEP * u32::try_from(LEVELS).unwrap();
     eprintln!("{LEVELS} levels of {WIDTH}: {took:?} for a longest way of {way:?}");
-    // How close it comes is measured by the benchmarks.
     assert!(took <= way * 3, "{took:?} for a longest way of {way:?}");
 }
 
