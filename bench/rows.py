@@ -240,12 +240,13 @@ def memory_flooded_apps(bench):
     size = bench.flood_bytes // count
     programs = bench.programs[:count]
     bench.stamps.clear()
+    begun = time.monotonic()
     for program in programs:
-        velos.run(velos.start(program, "flood", size, CHUNK_BYTES, QUIET_S * 1000, name=program.name))
+        velos.run(velos.start(program, "flood", size, CHUNK_BYTES, 2 * QUIET_S * 1000, name=program.name))
     daemon = velos.daemon_pid()
     bench.stamps.wait("start", count, 60)
-    # The first have not begun to write yet, and the work of starting the last is over.
-    time.sleep(QUIET_S * 0.3)
+    # The first has not begun to write yet, and what the work of starting the last took is given back.
+    time.sleep(max(0, begun + QUIET_S * 1.8 - time.monotonic()))
     seen = [clock.memory(daemon)[0]]
 
     def are_done():

@@ -187,7 +187,7 @@ fn a_search_over_blocks_finds_what_one_line_by_line_finds() {
     }
     text.push_str("the last line 19 has no end");
     std::fs::write(&log, &text).unwrap();
-    for (pattern, any_case) in [
+    for (pattern, any_case, is_inverted) in [
         ("handled in 9ms", false),
         ("SLOW query 1\\d*5 ", true),
         ("skip{2}ed", true),
@@ -207,8 +207,11 @@ fn a_search_over_blocks_finds_what_one_line_by_line_finds() {
         ("\\bno\\w end", false),
         ("no end$", false),
         ("zzz", true),
-    ] {
-        let pattern = Pattern::new(pattern, any_case, false).unwrap();
+    ]
+    .into_iter()
+    .flat_map(|(pattern, any_case)| [(pattern, any_case, false), (pattern, any_case, true)])
+    {
+        let pattern = Pattern::new(pattern, any_case, is_inverted).unwrap();
         let reader = || Reader::open(&log, Stream::Out, Window::default()).unwrap();
         let (mut found, mut expected) = (Vec::new(), Vec::new());
         let mut merged = Merged::new(vec![reader()], Some(pattern.clone())).unwrap();

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::block::{LineRef, Span};
+use super::block::{Block, LineRef, Span};
 use super::pattern::Pattern;
 use super::reader::Reader;
 use crate::line::Stream;
@@ -26,8 +26,47 @@ struct Cursor {
     is_begun: bool,
     /// Whether the block can be searched as a whole.
     may_search: bool,
+    /// Where lines without a match are wanted: the next one with it.
+    hit: Hit,
     span: Span,
     known: (Option<u64>, Stream),
+}
+
+/// The next line of a block that has a match.
+#[derive(Clone, Copy, Debug)]
+enum Hit {
+    Unknown,
+    /// Where it begins and ends.
+    At(usize, usize),
+    Nowhere,
+}
+
+impl Hit {
+    /// The next line without a match, and where it ends: what lies between two matches needs no search.
+    fn next_without<'a>(
+        &mut self,
+        block: &Block<'a>,
+        pattern: &Pattern,
+        from: usize,
+        span: &mut Span,
+    ) -> Option<(LineRef<'a>, usize)> {
+        let mut at = from;
+        loop {
+            if matches!(self, Self::Unknown) || matches!(self, Self::At(_, end) if *end <= at) {
+                *self = match pattern.next_match(block, at, true) {
+                    Some((line, end)) => {
+                        let newline = usize::from(block.bytes().get(end - 1) == Some(&b'\n'));
+                        Self::At(end - line.bytes.len() - newline, end)
+                    }
+                    None => Self::Nowhere,
+                };
+            }
+            match self {
+                Self::At(start, end) if *start == at => at = *end,
+                _ => return block.line_from(at, span),
+            }
+        }
+    }
 }
 
 impl Cursor {
@@ -37,6 +76,9 @@ impl Cursor {
             if self.is_begun {
                 let block = self.reader.block();
                 let found = match pattern {
+                    Some(pattern) if pattern.is_inverted() && self.may_search => {
+                        self.hit.next_without(&block, pattern, self.next, &mut self.span)
+                    }
                     Some(pattern) => pattern.next_in(&block, self.next, self.may_search),
                     None => block.line_from(self.next, &mut self.span),
                 };
@@ -53,6 +95,7 @@ impl Cursor {
             self.next = 0;
             // Offsets of the next block may be of another segment.
             self.span = Span::NONE;
+            self.hit = Hit::Unknown;
             if !self.reader.advance()? {
                 self.time_us = None;
                 return Ok(());
@@ -79,6 +122,7 @@ impl Merged {
                 time_us: None,
                 is_begun: false,
                 may_search: false,
+                hit: Hit::Unknown,
                 span: Span::NONE,
                 known: (None, Stream::Out),
             };

@@ -77,7 +77,16 @@ impl Pattern {
 
     /// Whether a line is wanted; escape sequences do not count.
     pub fn wants(&self, line: &[u8]) -> bool {
-        self.regex.is_match(&*crate::ansi::strip(line)) != self.is_inverted
+        self.is_in(line) != self.is_inverted
+    }
+
+    fn is_in(&self, line: &[u8]) -> bool {
+        self.regex.is_match(&*crate::ansi::strip(line))
+    }
+
+    /// Whether lines without a match are wanted.
+    pub(super) fn is_inverted(&self) -> bool {
+        self.is_inverted
     }
 
     /// Where the matches of a line begin and end, for highlighting.
@@ -91,11 +100,32 @@ impl Pattern {
 
     /// Whether a block can be searched as a whole: colours may stand inside of what is looked for.
     pub(super) fn may_search(&self, block: &Block<'_>) -> bool {
-        !self.is_inverted && memchr::memchr(0x1b, block.bytes()).is_none()
+        memchr::memchr(0x1b, block.bytes()).is_none()
     }
 
     /// The next wanted line of a block that begins at or behind a byte where a line begins, and where it ends.
     pub(super) fn next_in<'a>(
+        &self,
+        block: &Block<'a>,
+        from: usize,
+        may_search: bool,
+    ) -> Option<(LineRef<'a>, usize)> {
+        if !self.is_inverted {
+            return self.next_match(block, from, may_search);
+        }
+        let mut at = from;
+        while at < block.bytes().len() {
+            let (line, end) = block.line_at(at)?;
+            if self.wants(line.bytes) {
+                return Some((line, end));
+            }
+            at = end;
+        }
+        None
+    }
+
+    /// The next line with a match, wanted or not.
+    pub(super) fn next_match<'a>(
         &self,
         block: &Block<'a>,
         from: usize,
@@ -117,7 +147,7 @@ impl Pattern {
             }
             let (line, end) = block.line_at(at)?;
             // At the carriage return of a line an expression may find what is not part of its text.
-            if is_sure && line.bytes.last() != Some(&b'\r') || self.wants(line.bytes) {
+            if is_sure && line.bytes.last() != Some(&b'\r') || self.is_in(line.bytes) {
                 return Some((line, end));
             }
             at = end;
