@@ -4,7 +4,6 @@ use velos_core::app::ExecMode;
 use velos_core::instance::Phase;
 use velos_core::protocol::{InstanceSummary, ListReply, Targets, method};
 use velos_core::units::{short_bytes, short_duration};
-use velos_log_engine::{Stream, neutralise, tail};
 
 use crate::args::{List, Sort, SortBy};
 use crate::output::{print, print_json, width};
@@ -115,18 +114,13 @@ fn row(one: &InstanceSummary) -> Vec<Cell> {
     ]
 }
 
-/// The last line of the error log of what failed.
+/// The line of the error log that tells why one failed.
 fn last_words(one: &InstanceSummary) -> String {
     const WIDTH_MAX: usize = 80;
     if one.phase != Phase::Errored || one.spawn_failure.is_some() {
         return String::new();
     }
-    // Stack traces end with lines that say little; the first line without an indent does.
-    let lines = tail(one.err_log.as_path(), Stream::Err, 20).unwrap_or_default();
-    let telling =
-        lines.iter().rev().find(|line| line.bytes.first().is_some_and(|byte| !byte.is_ascii_whitespace()));
-    let text = telling.map(|line| neutralise(&line.bytes, false)).unwrap_or_default();
-    text.chars().take(WIDTH_MAX).collect()
+    super::last_words::in_one_line(one.err_log.as_path(), WIDTH_MAX)
 }
 
 /// One line under the table for what needs a look.

@@ -22,6 +22,7 @@ pub(crate) mod info;
 pub(crate) mod init;
 pub(crate) mod jlist;
 pub(crate) mod kill;
+pub(crate) mod last_words;
 pub(crate) mod list;
 mod log_sources;
 pub(crate) mod logs;

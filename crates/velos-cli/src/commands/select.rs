@@ -275,7 +275,7 @@ fn where_it_hangs(pid: i32) -> Option<String> {
 pub(crate) fn words_and_hint(outcome: &Outcome, words: &[String]) -> String {
     let mut text = String::new();
     if !words.is_empty() {
-        text.push_str("last lines of its error log:\n");
+        text.push_str("from its error log:\n");
         text.extend(words.iter().map(|line| format!("  {line}\n")));
     }
     let typed = super::typed_name(&outcome.name, outcome.slot, outcome.id);
@@ -288,10 +288,7 @@ pub(crate) fn last_words(outcome: &Outcome, begin_us: u64) -> Vec<String> {
     // A program that never ran has said nothing; what stands in the log is older.
     let (Some(log), Some(_)) = (&outcome.err_log, outcome.exit) else { return Vec::new() };
     for _ in 0..WORDS_LOOKS {
-        let lines = velos_log_engine::tail(log.as_path(), velos_log_engine::Stream::Err, WORDS_MAX);
-        let lines = lines.unwrap_or_default().into_iter();
-        let since = lines.filter(|line| line.time_us.is_none_or(|time| time >= begin_us));
-        let words: Vec<String> = since.map(|line| velos_log_engine::neutralise(&line.bytes, false)).collect();
+        let words = super::last_words::lines(log.as_path(), Some(begin_us), WORDS_MAX);
         if !words.is_empty() {
             return words;
         }

@@ -4,7 +4,6 @@ use velos_core::event::What;
 use velos_core::instance::Phase;
 use velos_core::protocol::{InstanceSummary, Targets as Params, WhyInstance, WhyReply, method};
 use velos_core::units::short_duration;
-use velos_log_engine::{Stream, neutralise, tail};
 
 use super::events::{reason, sentence};
 use crate::args::Targets;
@@ -28,9 +27,7 @@ pub(crate) fn run(context: &super::Context, targets: &Targets) -> super::Result 
 }
 
 pub(crate) fn last_words(one: &InstanceSummary) -> Vec<String> {
-    // An unreadable log has no words.
-    let lines = tail(one.err_log.as_path(), Stream::Err, WORDS_MAX).unwrap_or_default();
-    lines.iter().map(|line| neutralise(&line.bytes, false)).collect()
+    super::last_words::lines(one.err_log.as_path(), None, WORDS_MAX)
 }
 
 fn explain(why: &WhyInstance, clock: &Clock, words: &[String]) -> String {
@@ -44,7 +41,7 @@ fn explain(why: &WhyInstance, clock: &Clock, words: &[String]) -> String {
         text.push_str(&format!("  {} {}\n", clock.moment(event.at_ms), sentence(event, clock)));
     }
     if !words.is_empty() {
-        text.push_str("last lines of its error log:\n");
+        text.push_str("from its error log:\n");
         text.extend(words.iter().map(|line| format!("  {line}\n")));
     }
     if let Some(errno) = one.log_errno {

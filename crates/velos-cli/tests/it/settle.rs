@@ -28,7 +28,7 @@ fn a_start_that_watches_tells_of_an_early_end() {
         &[
             "error: process \"broken\" ended with exit code 1 after ",
             " and is started again\n",
-            "last lines of its error log:\n",
+            "from its error log:\n",
             "No module named 'no_such_module_here'",
             "hint: see `velos why broken` and `velos logs broken`",
         ],
