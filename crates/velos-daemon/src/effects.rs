@@ -318,29 +318,6 @@ impl Control {
         self.end_with_critical(event);
     }
 
-    /// In the foreground the end of a critical app is the end of all, with its exit code.
-    fn end_with_critical(&mut self, event: &Event) {
-        let (What::Transition { from, to, .. }, Some(id)) = (&event.what, event.instance) else { return };
-        let rests = matches!(to, velos_core::instance::Phase::Stopped | velos_core::instance::Phase::Errored);
-        let Some((instance, app)) = self.supervisor.instance(id).zip(self.supervisor.app_of(id)) else {
-            return;
-        };
-        let by_itself = !instance.stopped_by_command && from != to;
-        if !(self.home.is_foreground && rests && app.spec.critical && by_itself) {
-            return;
-        }
-        let code = match instance.exit {
-            Some(velos_core::instance::Exit::Code(code)) => code,
-            // As shells tell of a signal.
-            Some(velos_core::instance::Exit::Signal(number)) => 128 + number,
-            Some(velos_core::instance::Exit::Unknown) | None => 1,
-        };
-        self.exit_code = code;
-        let text = format!("it is critical and ended, so all ends with code {code}");
-        self.note(Some(id), What::Note { text });
-        self.shutdown_by_signal(nix::libc::SIGTERM);
-    }
-
     /// Where the output of an instance goes.
     pub(crate) fn capture_paths(&self, id: InstanceId) -> Option<CapturePaths> {
         let instance = self.supervisor.instance(id)?;

@@ -250,12 +250,6 @@ impl Control {
         self.inputs.push(Input::Command { ticket, by, command });
     }
 
-    pub(crate) fn shutdown_by_signal(&mut self, number: i32) {
-        let ticket = self.clients.internal_ticket();
-        let by = velos_core::signal::Signal(number).to_string();
-        self.inputs.push(Input::Command { ticket, by, command: Command::Shutdown { forget: false } });
-    }
-
     /// The supervisor settled a command.
     pub(crate) fn reply_outcomes(
         &mut self,
