@@ -1,15 +1,16 @@
 //! The loop: wait for a batch, turn it into inputs, step the supervisor, carry out the effects.
 
-use std::collections::BTreeMap;
 use std::os::fd::AsRawFd;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use velos_core::event::What;
-use velos_core::instance::{InstanceId, SpawnFailure, SpawnStage, Token};
+use velos_core::instance::InstanceId;
 use velos_ffi::{Event, Options, Reactor};
 use velos_supervisor::{Effects, Input, Now, Supervisor};
 
 use crate::boot::{EXIT_CANNOT_BEGIN, Starter, complain};
+use crate::captures::Captures;
+use crate::cgroup::{Ahead, Cgroups};
 use crate::clients::Clients;
 use crate::ears::Ears;
 use crate::exits::Exits;
@@ -31,12 +32,8 @@ use crate::upgrade::Upgrade;
 use crate::usage::UsageCache;
 use crate::watch::Watch;
 
-/// The first cgroups are made so long after the daemon's start, ns: by then its first client has its answer.
-const SPARES_FIRST_NS: u64 = 20_000_000;
 /// Batches of ends that are taken in before the deadlines that have passed.
 const CATCH_UP_ROUNDS: u32 = 64;
-/// Bit that tells capture tokens from process tokens.
-pub(crate) const CAPTURE_BIT: u64 = 1 << 63;
 
 /// Everything the daemon is.
 #[derive(Debug)]
@@ -45,7 +42,7 @@ pub(crate) struct Control {
     pub(crate) reactor: Reactor,
     pub(crate) supervisor: Supervisor,
     pub(crate) clients: Clients,
-    pub(crate) captures: BTreeMap<InstanceId, Capture>,
+    pub(crate) captures: Captures,
     pub(crate) usage: UsageCache,
     pub(crate) upgrade: Upgrade,
     pub(crate) log: JournalLog,
@@ -62,9 +59,8 @@ pub(crate) struct Control {
     pub(crate) taken: Taken,
     pub(crate) packing: Packing,
     pub(crate) live: Live,
-    pub(crate) cgroups: crate::cgroup::Cgroups,
-    /// When to make cgroups ahead: a little after a start, so that nobody waits for them.
-    pub(crate) spares_at_ns: Option<u64>,
+    pub(crate) cgroups: Cgroups,
+    pub(crate) ahead: Ahead,
     pub(crate) next_request: u64,
     pub(crate) inputs: Vec<Input>,
     pub(crate) shutdown: bool,
@@ -73,17 +69,6 @@ pub(crate) struct Control {
     pub(crate) exits: Exits,
     pub(crate) saving: Saving,
     pub(crate) rest: Rest,
-}
-
-/// The FIFOs and logs of an instance; they serve all its runs.
-#[derive(Debug)]
-pub(crate) struct Capture {
-    /// Across the border, never reused.
-    pub(crate) token: u64,
-    /// `<name>-<id>`: what the FIFOs and the pid file are called.
-    pub(crate) stem: String,
-    /// While it is being opened: the spawns that wait for it.
-    pub(crate) waiting: Option<Vec<Token>>,
 }
 
 /// Run until shutdown. Returns the exit code.
@@ -134,7 +119,7 @@ impl Control {
             reactor,
             supervisor: Supervisor::starting_at(identity::first_token()),
             clients: Clients::default(),
-            captures: BTreeMap::new(),
+            captures: Captures::default(),
             usage: UsageCache::default(),
             upgrade: Upgrade::default(),
             log: JournalLog::new(home),
@@ -152,8 +137,8 @@ impl Control {
             taken: Taken::default(),
             packing: Packing::default(),
             live: Live::default(),
-            cgroups: crate::cgroup::Cgroups::default(),
-            spares_at_ns: Some(velos_ffi::now_ns() + SPARES_FIRST_NS),
+            cgroups: Cgroups::default(),
+            ahead: Ahead::after_start_of_daemon(velos_ffi::now_ns()),
             next_request: 1,
             inputs: Vec::new(),
             shutdown: false,
@@ -290,15 +275,11 @@ impl Control {
             self.rest.deadline(),
             self.upgrade.deadline(),
             self.live_deadline(),
-            self.spares_at_ns,
+            self.ahead.deadline(),
         ]
         .into_iter()
         .flatten()
         .min()
-    }
-
-    pub(crate) fn instance_of_capture(&self, token: u64) -> Option<InstanceId> {
-        self.captures.iter().find(|(_, capture)| capture.token == token).map(|(id, _)| *id)
     }
 
     /// A number that was not used before in this daemon.
@@ -312,9 +293,4 @@ impl Control {
 pub(crate) fn now() -> Now {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Now { mono_ns: velos_ffi::now_ns(), wall_ms: i64::try_from(wall.as_millis()).unwrap_or(i64::MAX) }
-}
-
-/// A capture failure as a spawn failure.
-pub(crate) fn capture_failure(errno: i32) -> SpawnFailure {
-    SpawnFailure { stage: SpawnStage::Capture, errno }
 }

@@ -10,7 +10,7 @@ use velos_ffi::SpawnSpec;
 use velos_supervisor::{Input, Scope};
 
 use crate::control::Control;
-use crate::effects::environment;
+use crate::environment::environment;
 use crate::rights;
 
 pub(crate) const HOOK_BIT: u64 = 1 << 61;
@@ -127,7 +127,7 @@ impl Control {
             own_cgroup: false,
         };
         self.reactor.spawn(token, &spec).map_err(|error| SpawnFailure {
-            stage: crate::effects::stage(error.stage),
+            stage: crate::spawning::stage(error.stage),
             errno: error.errno.0,
         })?;
         let timeout_ms = hook.timeout_ms;

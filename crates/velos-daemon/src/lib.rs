@@ -8,11 +8,14 @@
 
 mod adopt;
 mod boot;
+mod capture_paths;
+mod captures;
 mod cgroup;
 mod clients;
 mod control;
 mod ears;
 mod effects;
+mod environment;
 mod exits;
 mod feed;
 mod guardian;
@@ -40,6 +43,7 @@ mod rights;
 mod saving;
 mod schedule;
 mod serve;
+mod spawning;
 mod state_file;
 mod taken;
 mod timers;

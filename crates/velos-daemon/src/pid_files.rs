@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use velos_core::instance::InstanceId;
+use velos_core::event::{Cause, Event, What};
+use velos_core::instance::{InstanceId, Phase};
 
 use crate::control::Control;
 
@@ -25,6 +26,23 @@ impl PidFiles {
 }
 
 impl Control {
+    /// A run that ends takes its file along; after a reload the instance has the pid of another.
+    pub(crate) fn pid_file_follows(&mut self, event: &Event) {
+        let (What::Transition { to, cause, pid, .. }, Some(id)) = (&event.what, event.instance) else {
+            return;
+        };
+        let rests = matches!(to, Phase::Stopped | Phase::Errored);
+        if rests
+            && self.supervisor.instance(id).is_some_and(|one| one.stands_in_for.is_none())
+            && let Some(path) = self.pid_file(id)
+        {
+            self.remove_pid_file(&path);
+        }
+        if let (Cause::Reloaded, Some(pid)) = (cause, pid) {
+            self.want_pid_file(id, *pid);
+        }
+    }
+
     pub(crate) fn want_pid_file(&mut self, id: InstanceId, pid: i32) {
         let Some(path) = self.pid_file(id) else { return };
         self.pid_files.waiting.insert(path, pid);

@@ -14,8 +14,9 @@ use velos_core::protocol::{TrialReady, TrialState, Upgrade as Params, UpgradeRep
 use velos_core::raw_string::RawString;
 use velos_ffi::{Scope, SpawnSpec};
 
+use crate::captures::CAPTURE_BIT;
 use crate::clients::Waiting;
-use crate::control::{CAPTURE_BIT, Control};
+use crate::control::Control;
 use crate::handover::HANDOVER_VARIABLE;
 use crate::serve::encode;
 
