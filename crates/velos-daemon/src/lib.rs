@@ -7,17 +7,20 @@
 //! adopts the running processes; when a new binary is to take over, the loop executes it in place.
 
 mod adopt;
+mod answers;
 mod boot;
 mod capture_paths;
 mod captures;
 mod cgroup;
 mod clients;
 mod control;
+mod declaration;
 mod ears;
 mod effects;
 mod environment;
 mod exits;
 mod feed;
+mod following;
 mod guardian;
 mod handover;
 mod happened;
@@ -33,10 +36,12 @@ mod link;
 mod live;
 mod live_logs;
 mod log_work;
+mod messages;
 mod packing;
 mod pid_files;
 mod pipes;
 mod processes;
+mod questions;
 mod recover;
 mod rest;
 mod rights;

@@ -14,11 +14,11 @@ use velos_core::protocol::{TrialReady, TrialState, Upgrade as Params, UpgradeRep
 use velos_core::raw_string::RawString;
 use velos_ffi::{Scope, SpawnSpec};
 
+use crate::answers::encode;
 use crate::captures::CAPTURE_BIT;
 use crate::clients::Waiting;
 use crate::control::Control;
 use crate::handover::HANDOVER_VARIABLE;
-use crate::serve::encode;
 
 /// How long a candidate has to connect and restore the table, ns.
 const PROOF_NS: u64 = 5_000_000_000;
@@ -95,18 +95,14 @@ impl Control {
     }
 
     /// The candidate asks for the table.
-    pub(crate) fn trial_state(&mut self, client: u64) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
+    pub(crate) fn trial_state(&mut self, client: u64) -> Result<Vec<u8>, ErrorReply> {
         self.check_candidate(client)?;
         let state = self.encode_state().map_err(|error| ErrorReply::new(ErrorCode::Internal, error))?;
-        Ok(encode(&TrialState { state: RawString::from_bytes(state) }))
+        encode(&TrialState { state: RawString::from_bytes(state) })
     }
 
     /// The candidate tells what it made of it.
-    pub(crate) fn trial_ready(
-        &mut self,
-        client: u64,
-        told: &TrialReady,
-    ) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
+    pub(crate) fn trial_ready(&mut self, client: u64, told: &TrialReady) -> Result<Vec<u8>, ErrorReply> {
         self.check_candidate(client)?;
         let ours = self.supervisor.instances().count() as u64;
         if told.instances != ours {
@@ -118,7 +114,7 @@ impl Control {
             *ready = Some(told.clone());
             *deadline_ns = velos_ffi::now_ns() + PROBATION_NS;
         }
-        Ok(encode(&TrialState::default()))
+        encode(&TrialState::default())
     }
 
     fn check_candidate(&self, client: u64) -> Result<(), ErrorReply> {
