@@ -2,9 +2,10 @@
 //!
 //! Theory of operation. [`run`] prepares the home, takes the lock, binds the socket and forks once: the parent becomes
 //! the [`guardian`], the child the [`control`] loop. The loop waits in the Zig reactor, decodes a batch of events,
-//! feeds the pure supervisor and carries out what it wants done. It never touches a regular file: the reactor's
+//! feeds the pure supervisor and carries out what it wants done. It never writes a regular file: the reactor's
 //! writer thread does. When the loop's process dies, the guardian forks a new one that inherits every descriptor and
 //! adopts the running processes; when a new binary is to take over, the loop executes it in place.
+//! `docs/architecture.md` says what each module is for, and follows a start, a crash and an upgrade through them.
 
 mod adopt;
 mod answers;
