@@ -11,9 +11,7 @@ use velos_supervisor::Input;
 use crate::capture_paths::CapturePaths;
 use crate::control::Control;
 use crate::link::Packet;
-
-/// Bit that tells capture tokens from process tokens.
-pub(crate) const CAPTURE_BIT: u64 = 1 << 63;
+use crate::tokens::Kind;
 
 /// Those of all instances.
 pub(crate) type Captures = BTreeMap<InstanceId, Capture>;
@@ -52,7 +50,7 @@ impl Control {
     /// Ask the writer thread for FIFOs and logs; `capture_opened` goes on with the spawns that wait.
     pub(crate) fn open_capture(&mut self, instance: InstanceId, waiting: Vec<Token>) {
         let Some(paths) = self.capture_paths(instance) else { return };
-        let token = CAPTURE_BIT | self.fresh_request();
+        let token = Kind::Capture.token(self.fresh_request());
         let out_fd = self.handover.take_fifo(&format!("{}.out", paths.stem));
         let err_fd = self.handover.take_fifo(&format!("{}.err", paths.stem));
         let in_fd = self.handover.take_fifo(&format!("{}.in", paths.stem));

@@ -19,7 +19,7 @@ use crate::happened::Happened;
 use crate::health::Health;
 use crate::home::{self, Home};
 use crate::hooks;
-use crate::identity::{self, Identity};
+use crate::identity::Identity;
 use crate::journal_log::JournalLog;
 use crate::link::Packet;
 use crate::live_logs::Live;
@@ -28,6 +28,7 @@ use crate::rest::Rest;
 use crate::saving::Saving;
 use crate::taken::Taken;
 use crate::timers::Timers;
+use crate::tokens;
 use crate::upgrade::Upgrade;
 use crate::usage::UsageCache;
 use crate::watch::Watch;
@@ -117,7 +118,7 @@ impl Control {
         Ok(Self {
             home: home.clone(),
             reactor,
-            supervisor: Supervisor::starting_at(identity::first_token()),
+            supervisor: Supervisor::starting_at(tokens::first_run()),
             clients: Clients::default(),
             captures: Captures::default(),
             usage: UsageCache::default(),

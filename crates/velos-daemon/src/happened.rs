@@ -7,7 +7,8 @@ use velos_ffi::Event;
 use velos_supervisor::Input;
 
 use crate::control::Control;
-use crate::{health, hooks, saving, taken, watch};
+use crate::tokens::Kind;
+use crate::{health, saving, taken, watch};
 
 /// An event without borrowed parts.
 pub(crate) enum Happened {
@@ -29,15 +30,11 @@ pub(crate) enum Happened {
 impl Control {
     pub(crate) fn happened(&mut self, happened: Happened) {
         match happened {
-            Happened::Exited { token, exit, .. } if self.upgrade.is_trial(token) => {
-                self.trial_ended(token, exit);
-            }
-            Happened::Exited { token, exit, .. } if hooks::Running::is_hook(token) => {
-                self.hook_ended(token, exit);
-            }
-            Happened::Exited { token, exit, leftovers, used } => {
-                self.run_ended(Token(token), exit, leftovers, used);
-            }
+            Happened::Exited { token, exit, leftovers, used } => match Kind::of(token) {
+                Kind::Trial => self.trial_ended(token, exit),
+                Kind::Hook => self.hook_ended(token, exit),
+                Kind::Run | Kind::Capture => self.run_ended(Token(token), exit, leftovers, used),
+            },
             Happened::TreeEmpty { token } => self.inputs.push(Input::TreeEmpty { token: Token(token) }),
             Happened::CaptureOpened { token, errno } => {
                 if let Some(instance) = self.instance_of_capture(token) {

@@ -12,10 +12,7 @@ use velos_supervisor::{Input, Scope};
 use crate::control::Control;
 use crate::environment::environment;
 use crate::rights;
-
-pub(crate) const HOOK_BIT: u64 = 1 << 61;
-/// Above the bits of captures and trials a token is no hook's.
-const HIGHER_BITS: u64 = 0b11 << 62;
+use crate::tokens::Kind;
 
 /// Hooks that run.
 #[derive(Debug, Default)]
@@ -35,10 +32,6 @@ struct One {
 }
 
 impl Running {
-    pub(crate) fn is_hook(token: u64) -> bool {
-        token & HOOK_BIT != 0 && token & HIGHER_BITS == 0
-    }
-
     pub(crate) fn deadline(&self) -> Option<u64> {
         self.0.values().filter_map(|one| one.deadline_ns).min()
     }
@@ -105,7 +98,7 @@ impl Control {
         id: InstanceId,
         start: Option<Token>,
     ) -> Result<(), SpawnFailure> {
-        let token = HOOK_BIT | self.fresh_request();
+        let token = Kind::Hook.token(self.fresh_request());
         let Some((instance, app)) = self.supervisor.instance(id).zip(self.supervisor.app_of(id)) else {
             return Ok(());
         };
@@ -199,11 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_its_own_tokens_are_hooks() {
-        assert!(Running::is_hook(HOOK_BIT | 5));
-        for other in [5, HOOK_BIT | 1 << 62, HOOK_BIT | 1 << 63] {
-            assert!(!Running::is_hook(other));
-        }
+    fn a_status_is_told_as_shells_do() {
         assert_eq!(status(Exit::Signal(9)), 137);
     }
 }

@@ -1,6 +1,4 @@
-//! Who and where this daemon is: for `hello`, for children, and for the numbers it gives to processes.
-
-use std::hash::{BuildHasher, RandomState};
+//! Who and where this daemon is: for `hello`, for the table and for the guardian.
 
 use crate::home;
 
@@ -34,13 +32,6 @@ fn user_of<'a>(passwd: &'a str, uid: &str) -> Option<&'a str> {
     })
 }
 
-/// Where the tokens of a new table begin: two homes on one machine must not share any, because strays are known by the
-/// token in their environment. The three highest bits tell captures, trials and hooks from processes and the lower half counts.
-pub(crate) fn first_token() -> u64 {
-    let random = RandomState::new().hash_one(std::process::id());
-    (random >> 35) << 32 | 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,13 +42,5 @@ mod tests {
         assert_eq!(user_of(passwd, "1000"), Some("ann"));
         assert_eq!(user_of(passwd, "0"), Some("root"));
         assert_eq!(user_of(passwd, "1"), None);
-    }
-
-    #[test]
-    fn tokens_of_processes_leave_the_highest_bits_to_others() {
-        for _ in 0..100 {
-            let token = first_token();
-            assert_eq!((token >> 61, token & u64::from(u32::MAX)), (0, 1));
-        }
     }
 }

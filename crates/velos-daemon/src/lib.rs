@@ -53,6 +53,7 @@ mod spawning;
 mod state_file;
 mod taken;
 mod timers;
+mod tokens;
 mod trial;
 mod untold;
 mod update;

@@ -8,7 +8,7 @@ use velos_core::instance::InstanceId;
 use velos_ffi::{Rights, SpawnSpec};
 
 use crate::control::Control;
-use crate::hooks::HOOK_BIT;
+use crate::tokens::Kind;
 
 /// Everything else goes first.
 const NICE: i32 = 15;
@@ -67,7 +67,7 @@ impl Control {
         let below = below.to_string();
         let argv =
             [program.as_os_str().as_bytes(), b"pack-log", log.as_os_str().as_bytes(), below.as_bytes()];
-        let token = HOOK_BIT | self.fresh_request();
+        let token = Kind::Hook.token(self.fresh_request());
         let spec = SpawnSpec {
             program: program.as_os_str().as_bytes(),
             argv: &argv,

@@ -15,17 +15,15 @@ use velos_core::raw_string::RawString;
 use velos_ffi::{Scope, SpawnSpec};
 
 use crate::answers::encode;
-use crate::captures::CAPTURE_BIT;
 use crate::clients::Waiting;
 use crate::control::Control;
 use crate::handover::HANDOVER_VARIABLE;
+use crate::tokens::Kind;
 
 /// How long a candidate has to connect and restore the table, ns.
 const PROOF_NS: u64 = 5_000_000_000;
 /// How long it must live after that, ns.
 const PROBATION_NS: u64 = 2_000_000_000;
-/// Process tokens of candidates: apart from those of the supervisor, which count up from 1.
-const TRIAL_BIT: u64 = 1 << 62;
 
 /// An upgrade under way.
 #[derive(Debug, Default)]
@@ -39,11 +37,6 @@ pub(crate) enum Upgrade {
 }
 
 impl Upgrade {
-    pub(crate) fn is_trial(&self, process: u64) -> bool {
-        // Also a candidate that was given up on: its exit concerns nobody else.
-        process & TRIAL_BIT != 0 && process & CAPTURE_BIT == 0
-    }
-
     pub(crate) fn is_proven(&self) -> bool {
         matches!(self, Upgrade::Proven { .. })
     }
@@ -66,7 +59,7 @@ impl Control {
         if path.as_bytes().first() != Some(&b'/') || path.has_nul() {
             return Err(ErrorReply::new(ErrorCode::Usage, "the new binary must be an absolute path"));
         }
-        let token = TRIAL_BIT | self.fresh_request();
+        let token = Kind::Trial.token(self.fresh_request());
         let home =
             [b"VELOS_HOME=", std::os::unix::ffi::OsStrExt::as_bytes(self.home.root().as_os_str())].concat();
         let environment = [home, path_variable()];
@@ -125,6 +118,7 @@ impl Control {
         }
     }
 
+    /// A candidate ended, perhaps one that was given up on.
     pub(crate) fn trial_ended(&mut self, process: u64, exit: Exit) {
         // The token is ours and used up.
         let _ = self.reactor.process_forget(process);
