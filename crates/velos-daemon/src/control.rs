@@ -1,4 +1,9 @@
 //! The loop: wait for a batch, turn it into inputs, step the supervisor, carry out the effects.
+//!
+//! One thread, and nothing in a round may wait for anything but the reactor. Facts and wishes become inputs in the order in
+//! which they came; only the supervisor decides what follows, and `effects` does it. What an effect answers at once is an
+//! input of the same round. The round ends when nothing is left to step: then the table is saved, which lets answers go,
+//! and the loop sleeps until the earliest deadline of all parts.
 
 use std::os::fd::AsRawFd;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -23,12 +28,15 @@ use crate::identity::Identity;
 use crate::journal_log::JournalLog;
 use crate::link::Packet;
 use crate::live_logs::Live;
+use crate::log_work::LogWork;
 use crate::packing::Packing;
+use crate::pid_files::PidFiles;
 use crate::rest::Rest;
 use crate::saving::Saving;
 use crate::taken::Taken;
 use crate::timers::Timers;
 use crate::tokens;
+use crate::untold::Untold;
 use crate::upgrade::Upgrade;
 use crate::usage::UsageCache;
 use crate::watch::Watch;
@@ -36,40 +44,52 @@ use crate::watch::Watch;
 /// Batches of ends that are taken in before the deadlines that have passed.
 const CATCH_UP_ROUNDS: u32 = 64;
 
-/// Everything the daemon is.
+/// Everything the daemon is: the machine that decides, what carries it out, and what each part keeps to itself. The parts
+/// know their own deadlines; see [`Control::next_deadline`].
 #[derive(Debug)]
 pub(crate) struct Control {
     pub(crate) home: Home,
-    pub(crate) reactor: Reactor,
-    pub(crate) supervisor: Supervisor,
-    pub(crate) clients: Clients,
-    pub(crate) captures: Captures,
-    pub(crate) usage: UsageCache,
-    pub(crate) upgrade: Upgrade,
-    pub(crate) log: JournalLog,
     pub(crate) identity: Identity,
-    pub(crate) handover: Handover,
-    pub(crate) untold: crate::untold::Untold,
+    pub(crate) log: JournalLog,
+
+    // Deciding and doing.
+    pub(crate) supervisor: Supervisor,
+    pub(crate) reactor: Reactor,
+    /// What the supervisor has not been told yet.
+    pub(crate) inputs: Vec<Input>,
     pub(crate) timers: Timers,
-    pub(crate) ears: Ears,
-    pub(crate) health: Health,
-    pub(crate) watch: Watch,
-    pub(crate) log_work: crate::log_work::LogWork,
-    pub(crate) pid_files: crate::pid_files::PidFiles,
-    pub(crate) hooks: hooks::Running,
-    pub(crate) taken: Taken,
-    pub(crate) packing: Packing,
-    pub(crate) live: Live,
+    pub(crate) saving: Saving,
+    pub(crate) rest: Rest,
+    next_request: u64,
+
+    // Runs of apps.
+    pub(crate) captures: Captures,
     pub(crate) cgroups: Cgroups,
     pub(crate) ahead: Ahead,
-    pub(crate) next_request: u64,
-    pub(crate) inputs: Vec<Input>,
+    pub(crate) ears: Ears,
+    pub(crate) hooks: hooks::Running,
+    pub(crate) health: Health,
+    pub(crate) watch: Watch,
+    pub(crate) taken: Taken,
+    pub(crate) pid_files: PidFiles,
+    pub(crate) usage: UsageCache,
+
+    // Clients.
+    pub(crate) clients: Clients,
+    pub(crate) live: Live,
+    pub(crate) log_work: LogWork,
+    pub(crate) packing: Packing,
+
+    // The guardian, and daemons before and after us.
+    pub(crate) handover: Handover,
+    pub(crate) untold: Untold,
+    pub(crate) exits: Exits,
+    pub(crate) upgrade: Upgrade,
+
+    // The end.
     pub(crate) shutdown: bool,
     /// With what the daemon leaves.
     pub(crate) exit_code: i32,
-    pub(crate) exits: Exits,
-    pub(crate) saving: Saving,
-    pub(crate) rest: Rest,
 }
 
 /// Run until shutdown. Returns the exit code.
@@ -117,38 +137,39 @@ impl Control {
             .map_err(|errno| format!("cannot listen on {}: {errno}", home.socket().display()))?;
         Ok(Self {
             home: home.clone(),
-            reactor,
-            supervisor: Supervisor::starting_at(tokens::first_run()),
-            clients: Clients::default(),
-            captures: Captures::default(),
-            usage: UsageCache::default(),
-            upgrade: Upgrade::default(),
-            log: JournalLog::new(home),
             identity: Identity::find(),
-            exits: Exits::new(&handover.reaped),
-            handover,
-            untold: crate::untold::Untold::default(),
-            timers: Timers::default(),
-            ears: Ears::default(),
-            health: Health::default(),
-            watch: Watch::default(),
-            log_work: Default::default(),
-            pid_files: crate::pid_files::PidFiles::default(),
-            hooks: hooks::Running::default(),
-            taken: Taken::default(),
-            packing: Packing::default(),
-            live: Live::default(),
-            cgroups: Cgroups::default(),
-            ahead: Ahead::after_start_of_daemon(velos_ffi::now_ns()),
-            next_request: 1,
+            log: JournalLog::new(home),
+            supervisor: Supervisor::starting_at(tokens::first_run()),
+            reactor,
             inputs: Vec::new(),
-            shutdown: false,
-            exit_code: 0,
+            timers: Timers::default(),
             saving: Saving::default(),
             rest: Rest::default(),
+            next_request: 1,
+            captures: Captures::default(),
+            cgroups: Cgroups::default(),
+            ahead: Ahead::after_start_of_daemon(velos_ffi::now_ns()),
+            ears: Ears::default(),
+            hooks: hooks::Running::default(),
+            health: Health::default(),
+            watch: Watch::default(),
+            taken: Taken::default(),
+            pid_files: PidFiles::default(),
+            usage: UsageCache::default(),
+            clients: Clients::default(),
+            live: Live::default(),
+            log_work: LogWork::default(),
+            packing: Packing::default(),
+            exits: Exits::new(&handover.reaped),
+            handover,
+            untold: Untold::default(),
+            upgrade: Upgrade::default(),
+            shutdown: false,
+            exit_code: 0,
         })
     }
 
+    /// Round by round. Returns the exit code.
     fn serve_until_shutdown(mut self) -> i32 {
         self.rest.asked(velos_ffi::now_ns());
         loop {
@@ -236,6 +257,7 @@ impl Control {
         Ok(())
     }
 
+    /// Step until nothing is left to step, then save.
     fn step_inputs(&mut self) {
         let mut effects = Effects::new();
         loop {
@@ -256,10 +278,12 @@ impl Control {
         self.save_if_due();
     }
 
+    /// Have an event of the daemon's own recorded.
     pub(crate) fn note(&mut self, instance: Option<InstanceId>, what: What) {
         self.inputs.push(Input::Note { instance, what });
     }
 
+    /// When the loop has something to do even if nothing happens. A new part with a deadline must be here and in `tick`.
     fn next_deadline(&self) -> Option<u64> {
         [
             self.supervisor.next_deadline(),
