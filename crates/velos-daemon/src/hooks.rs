@@ -37,6 +37,26 @@ impl Running {
     }
 }
 
+/// Which hooks a change of phase calls for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Due {
+    post_start: bool,
+    on_crash: bool,
+    post_stop: bool,
+}
+
+impl Due {
+    fn of(from: Phase, to: Phase, cause: &Cause) -> Self {
+        let ran = matches!(from, Phase::Launching | Phase::Online);
+        let rests = matches!(to, Phase::Stopped | Phase::Errored);
+        Self {
+            post_start: from == Phase::Launching && to == Phase::Online,
+            on_crash: ran && matches!(cause, Cause::Exited { .. }) && to != Phase::Stopped,
+            post_stop: rests && (ran || from == Phase::Stopping),
+        }
+    }
+}
+
 impl Control {
     /// Run the `pre_start` hook if there is one: then the start goes on, or fails, when it has ended.
     pub(crate) fn hold_for_hook(&mut self, start: Token, id: InstanceId) -> bool {
@@ -75,14 +95,11 @@ impl Control {
         };
         let Some(app) = self.supervisor.app_of(id) else { return };
         let hooks = app.spec.hooks.clone();
-        let ran = matches!(from, Phase::Launching | Phase::Online);
-        let crashed = ran && matches!(cause, Cause::Exited { .. }) && *to != Phase::Stopped;
-        let rests = matches!(to, Phase::Stopped | Phase::Errored);
-        let ended = rests && (ran || *from == Phase::Stopping);
+        let due = Due::of(*from, *to, cause);
         for (moment, hook, is_due) in [
-            ("post_start", hooks.post_start, *from == Phase::Launching && *to == Phase::Online),
-            ("on_crash", hooks.on_crash, crashed),
-            ("post_stop", hooks.post_stop, ended),
+            ("post_start", hooks.post_start, due.post_start),
+            ("on_crash", hooks.on_crash, due.on_crash),
+            ("post_stop", hooks.post_stop, due.post_stop),
         ] {
             let Some(hook) = hook.filter(|_| is_due) else { continue };
             if let Err(failure) = self.run_hook(moment, &hook, id, None) {
@@ -190,6 +207,27 @@ fn status(exit: Exit) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_change_of_phase_calls_for_its_hooks() {
+        let exited = Cause::Exited { exit: Exit::Code(1), uptime_ms: 5 };
+        for (from, to, cause, expected) in [
+            (Phase::Launching, Phase::Online, &Cause::Spawned, "post_start"),
+            (Phase::Online, Phase::Backoff, &exited, "on_crash"),
+            (Phase::Online, Phase::Errored, &exited, "on_crash post_stop"),
+            (Phase::Online, Phase::Stopped, &exited, "post_stop"),
+            (Phase::Stopping, Phase::Stopped, &Cause::TreeEmpty, "post_stop"),
+            (Phase::Starting, Phase::Launching, &Cause::Spawned, ""),
+            (Phase::Backoff, Phase::Errored, &exited, ""),
+            (Phase::Online, Phase::Online, &Cause::Reloaded, ""),
+        ] {
+            let due = Due::of(from, to, cause);
+            let all =
+                [("post_start", due.post_start), ("on_crash", due.on_crash), ("post_stop", due.post_stop)];
+            let names: Vec<&str> = all.into_iter().filter(|(_, due)| *due).map(|(name, _)| name).collect();
+            assert_eq!(names.join(" "), expected, "{from:?} to {to:?}");
+        }
+    }
 
     #[test]
     fn a_status_is_told_as_shells_do() {
