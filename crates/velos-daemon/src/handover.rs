@@ -27,7 +27,7 @@ pub(crate) struct Handover {
     /// Our end of the link to the guardian.
     pub(crate) link: OwnedFd,
     pub(crate) guardian_pid: i32,
-    /// FIFOs by name (see `effects::fifo_name`).
+    /// FIFOs by name (see `captures::fifos_of`).
     pub(crate) fifos: BTreeMap<String, OwnedFd>,
     /// Exits that the guardian saw while there was no daemon.
     pub(crate) reaped: Vec<Reaped>,

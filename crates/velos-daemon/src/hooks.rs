@@ -10,12 +10,9 @@ use velos_ffi::SpawnSpec;
 use velos_supervisor::{Input, Scope};
 
 use crate::control::Control;
-use crate::effects::environment;
+use crate::environment::environment;
 use crate::rights;
-
-pub(crate) const HOOK_BIT: u64 = 1 << 61;
-/// Above the bits of captures and trials a token is no hook's.
-const HIGHER_BITS: u64 = 0b11 << 62;
+use crate::tokens::Kind;
 
 /// Hooks that run.
 #[derive(Debug, Default)]
@@ -35,12 +32,28 @@ struct One {
 }
 
 impl Running {
-    pub(crate) fn is_hook(token: u64) -> bool {
-        token & HOOK_BIT != 0 && token & HIGHER_BITS == 0
-    }
-
     pub(crate) fn deadline(&self) -> Option<u64> {
         self.0.values().filter_map(|one| one.deadline_ns).min()
+    }
+}
+
+/// Which hooks a change of phase calls for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Due {
+    post_start: bool,
+    on_crash: bool,
+    post_stop: bool,
+}
+
+impl Due {
+    fn of(from: Phase, to: Phase, cause: &Cause) -> Self {
+        let ran = matches!(from, Phase::Launching | Phase::Online);
+        let rests = matches!(to, Phase::Stopped | Phase::Errored);
+        Self {
+            post_start: from == Phase::Launching && to == Phase::Online,
+            on_crash: ran && matches!(cause, Cause::Exited { .. }) && to != Phase::Stopped,
+            post_stop: rests && (ran || from == Phase::Stopping),
+        }
     }
 }
 
@@ -82,14 +95,11 @@ impl Control {
         };
         let Some(app) = self.supervisor.app_of(id) else { return };
         let hooks = app.spec.hooks.clone();
-        let ran = matches!(from, Phase::Launching | Phase::Online);
-        let crashed = ran && matches!(cause, Cause::Exited { .. }) && *to != Phase::Stopped;
-        let rests = matches!(to, Phase::Stopped | Phase::Errored);
-        let ended = rests && (ran || *from == Phase::Stopping);
+        let due = Due::of(*from, *to, cause);
         for (moment, hook, is_due) in [
-            ("post_start", hooks.post_start, *from == Phase::Launching && *to == Phase::Online),
-            ("on_crash", hooks.on_crash, crashed),
-            ("post_stop", hooks.post_stop, ended),
+            ("post_start", hooks.post_start, due.post_start),
+            ("on_crash", hooks.on_crash, due.on_crash),
+            ("post_stop", hooks.post_stop, due.post_stop),
         ] {
             let Some(hook) = hook.filter(|_| is_due) else { continue };
             if let Err(failure) = self.run_hook(moment, &hook, id, None) {
@@ -105,7 +115,7 @@ impl Control {
         id: InstanceId,
         start: Option<Token>,
     ) -> Result<(), SpawnFailure> {
-        let token = HOOK_BIT | self.fresh_request();
+        let token = Kind::Hook.token(self.fresh_request());
         let Some((instance, app)) = self.supervisor.instance(id).zip(self.supervisor.app_of(id)) else {
             return Ok(());
         };
@@ -127,7 +137,7 @@ impl Control {
             own_cgroup: false,
         };
         self.reactor.spawn(token, &spec).map_err(|error| SpawnFailure {
-            stage: crate::effects::stage(error.stage),
+            stage: crate::spawning::stage(error.stage),
             errno: error.errno.0,
         })?;
         let timeout_ms = hook.timeout_ms;
@@ -199,11 +209,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_its_own_tokens_are_hooks() {
-        assert!(Running::is_hook(HOOK_BIT | 5));
-        for other in [5, HOOK_BIT | 1 << 62, HOOK_BIT | 1 << 63] {
-            assert!(!Running::is_hook(other));
+    fn each_change_of_phase_calls_for_its_hooks() {
+        let exited = Cause::Exited { exit: Exit::Code(1), uptime_ms: 5 };
+        for (from, to, cause, expected) in [
+            (Phase::Launching, Phase::Online, &Cause::Spawned, "post_start"),
+            (Phase::Online, Phase::Backoff, &exited, "on_crash"),
+            (Phase::Online, Phase::Errored, &exited, "on_crash post_stop"),
+            (Phase::Online, Phase::Stopped, &exited, "post_stop"),
+            (Phase::Stopping, Phase::Stopped, &Cause::TreeEmpty, "post_stop"),
+            (Phase::Starting, Phase::Launching, &Cause::Spawned, ""),
+            (Phase::Backoff, Phase::Errored, &exited, ""),
+            (Phase::Online, Phase::Online, &Cause::Reloaded, ""),
+        ] {
+            let due = Due::of(from, to, cause);
+            let all =
+                [("post_start", due.post_start), ("on_crash", due.on_crash), ("post_stop", due.post_stop)];
+            let names: Vec<&str> = all.into_iter().filter(|(_, due)| *due).map(|(name, _)| name).collect();
+            assert_eq!(names.join(" "), expected, "{from:?} to {to:?}");
         }
+    }
+
+    #[test]
+    fn a_status_is_told_as_shells_do() {
         assert_eq!(status(Exit::Signal(9)), 137);
     }
 }

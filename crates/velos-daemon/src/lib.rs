@@ -2,42 +2,58 @@
 //!
 //! Theory of operation. [`run`] prepares the home, takes the lock, binds the socket and forks once: the parent becomes
 //! the [`guardian`], the child the [`control`] loop. The loop waits in the Zig reactor, decodes a batch of events,
-//! feeds the pure supervisor and carries out what it wants done. It never touches a regular file: the reactor's
+//! feeds the pure supervisor and carries out what it wants done. It never writes a regular file: the reactor's
 //! writer thread does. When the loop's process dies, the guardian forks a new one that inherits every descriptor and
 //! adopts the running processes; when a new binary is to take over, the loop executes it in place.
+//! `docs/architecture.md` says what each module is for, and follows a start, a crash and an upgrade through them.
 
 mod adopt;
+mod answers;
 mod boot;
+mod capture_paths;
+mod captures;
 mod cgroup;
 mod clients;
 mod control;
+mod declaration;
 mod ears;
 mod effects;
+mod environment;
+mod exits;
 mod feed;
+mod following;
 mod guardian;
 mod handover;
+mod happened;
 mod health;
 mod held;
 mod home;
 mod hooks;
+mod identity;
 mod interpreter;
 mod journal_log;
+mod leaving;
 mod link;
 mod live;
 mod live_logs;
 mod log_work;
+mod messages;
 mod packing;
 mod pid_files;
 mod pipes;
 mod processes;
+mod questions;
 mod recover;
 mod rest;
 mod rights;
+mod saving;
 mod schedule;
 mod serve;
+mod spawning;
 mod state_file;
 mod taken;
 mod timers;
+mod tokens;
 mod trial;
 mod untold;
 mod update;

@@ -16,11 +16,7 @@ use crate::feed::{Feed, Next, Rhythm};
 use crate::usage::FRESH_NS;
 
 impl Control {
-    pub(crate) fn subscribe(
-        &mut self,
-        client: u64,
-        params: &SubscribeParams,
-    ) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
+    pub(crate) fn subscribe(&mut self, client: u64, params: &SubscribeParams) -> Result<Vec<u8>, ErrorReply> {
         let now_ns = velos_ffi::now_ns();
         let has = |kind| params.kinds.contains(&kind);
         let rhythm = Rhythm::new(interval_ns(params.interval_ms)?, now_ns);
@@ -47,7 +43,7 @@ impl Control {
         if behind {
             self.catch_up(client);
         }
-        Ok(crate::serve::encode(&answer))
+        crate::answers::encode(&answer)
     }
 
     /// An instance that is new may be one of those that somebody named.

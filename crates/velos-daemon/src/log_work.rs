@@ -6,9 +6,9 @@ use velos_core::error::{ErrorCode, ErrorReply};
 use velos_core::protocol::{FlushReply, Targets};
 use velos_core::raw_string::RawString;
 
+use crate::answers::{Answer, encode};
 use crate::clients::Waiting;
 use crate::control::Control;
-use crate::serve::{Answer, encode, now};
 
 /// A writer that has not answered by then hangs, mostly in the disk.
 const WAIT_NS: u64 = 10_000_000_000;
@@ -122,7 +122,7 @@ impl Control {
             }
         }
         if open == 0 {
-            return Ok(now(encode(&FlushReply::default())));
+            return encode(&FlushReply::default()).map(Answer::Now);
         }
         let waiting = Waiting { client, message: id };
         let until_ns = velos_ffi::now_ns() + WAIT_NS;

@@ -4,8 +4,9 @@ use velos_core::error::{ErrorCode, ErrorReply};
 use velos_core::protocol::Update;
 use velos_supervisor::Command;
 
+use crate::answers::Answer;
 use crate::control::Control;
-use crate::serve::{Answer, check_app};
+use crate::declaration::check_app;
 
 impl Control {
     pub(crate) fn update(&mut self, client: u64, id: u32, update: Update) -> Result<Answer, ErrorReply> {

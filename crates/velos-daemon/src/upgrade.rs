@@ -14,17 +14,16 @@ use velos_core::protocol::{TrialReady, TrialState, Upgrade as Params, UpgradeRep
 use velos_core::raw_string::RawString;
 use velos_ffi::{Scope, SpawnSpec};
 
+use crate::answers::encode;
 use crate::clients::Waiting;
-use crate::control::{CAPTURE_BIT, Control};
+use crate::control::Control;
 use crate::handover::HANDOVER_VARIABLE;
-use crate::serve::encode;
+use crate::tokens::Kind;
 
 /// How long a candidate has to connect and restore the table, ns.
 const PROOF_NS: u64 = 5_000_000_000;
 /// How long it must live after that, ns.
 const PROBATION_NS: u64 = 2_000_000_000;
-/// Process tokens of candidates: apart from those of the supervisor, which count up from 1.
-const TRIAL_BIT: u64 = 1 << 62;
 
 /// An upgrade under way.
 #[derive(Debug, Default)]
@@ -38,11 +37,6 @@ pub(crate) enum Upgrade {
 }
 
 impl Upgrade {
-    pub(crate) fn is_trial(&self, process: u64) -> bool {
-        // Also a candidate that was given up on: its exit concerns nobody else.
-        process & TRIAL_BIT != 0 && process & CAPTURE_BIT == 0
-    }
-
     pub(crate) fn is_proven(&self) -> bool {
         matches!(self, Upgrade::Proven { .. })
     }
@@ -65,7 +59,7 @@ impl Control {
         if path.as_bytes().first() != Some(&b'/') || path.has_nul() {
             return Err(ErrorReply::new(ErrorCode::Usage, "the new binary must be an absolute path"));
         }
-        let token = TRIAL_BIT | self.fresh_request();
+        let token = Kind::Trial.token(self.fresh_request());
         let home =
             [b"VELOS_HOME=", std::os::unix::ffi::OsStrExt::as_bytes(self.home.root().as_os_str())].concat();
         let environment = [home, path_variable()];
@@ -94,18 +88,14 @@ impl Control {
     }
 
     /// The candidate asks for the table.
-    pub(crate) fn trial_state(&mut self, client: u64) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
+    pub(crate) fn trial_state(&mut self, client: u64) -> Result<Vec<u8>, ErrorReply> {
         self.check_candidate(client)?;
         let state = self.encode_state().map_err(|error| ErrorReply::new(ErrorCode::Internal, error))?;
-        Ok(encode(&TrialState { state: RawString::from_bytes(state) }))
+        encode(&TrialState { state: RawString::from_bytes(state) })
     }
 
     /// The candidate tells what it made of it.
-    pub(crate) fn trial_ready(
-        &mut self,
-        client: u64,
-        told: &TrialReady,
-    ) -> Result<Result<Vec<u8>, ErrorReply>, ErrorReply> {
+    pub(crate) fn trial_ready(&mut self, client: u64, told: &TrialReady) -> Result<Vec<u8>, ErrorReply> {
         self.check_candidate(client)?;
         let ours = self.supervisor.instances().count() as u64;
         if told.instances != ours {
@@ -117,7 +107,7 @@ impl Control {
             *ready = Some(told.clone());
             *deadline_ns = velos_ffi::now_ns() + PROBATION_NS;
         }
-        Ok(encode(&TrialState::default()))
+        encode(&TrialState::default())
     }
 
     fn check_candidate(&self, client: u64) -> Result<(), ErrorReply> {
@@ -128,6 +118,7 @@ impl Control {
         }
     }
 
+    /// A candidate ended, perhaps one that was given up on.
     pub(crate) fn trial_ended(&mut self, process: u64, exit: Exit) {
         // The token is ours and used up.
         let _ = self.reactor.process_forget(process);

@@ -47,45 +47,7 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
         false => ListReply::default(),
     };
     let begin = select::now_us();
-    let mut outcomes = Outcomes::default();
-    let mut apps = Vec::new();
-    let mut doubts = String::new();
-    for target in &start.targets {
-        match known_instances(start, &shared, target, &known) {
-            Some(_) if start.says_what_it_is() => {
-                return Err(super::usage(format!(
-                    "{target} is known already; it does not become another program"
-                ))
-                .hint("give its script instead of its name, or delete it first"));
-            }
-            Some(ids) if shared.has_options => {
-                let restart = Restart {
-                    targets: ids.iter().map(|id| id.0.to_string()).collect(),
-                    name: None,
-                    interpreter_args: None,
-                    update_env: false,
-                    env: start.env.clone(),
-                    only: Vec::new(),
-                    settle: None,
-                    flags: start.flags.clone(),
-                };
-                select::change(&mut client, &restart)?;
-                merge(&mut outcomes, start_known(&mut client, &ids, &known)?);
-            }
-            Some(ids) => merge(&mut outcomes, start_known(&mut client, &ids, &known)?),
-            None => match declare::declare(start, &shared, target) {
-                Ok((mut app, doubt)) => {
-                    if start.force {
-                        app.name = free_name(app.name, &known, &apps)?;
-                    }
-                    apps.push(app);
-                    doubts.extend(doubt.map(|doubt| format!("note: {doubt}\n")));
-                }
-                // One that cannot be started does not keep the others.
-                Err(error) => outcomes.refused.push(Refusal { name: target.clone(), error }),
-            },
-        }
-    }
+    let Begun { mut outcomes, apps, doubts } = begin_all(&mut client, start, &shared, &known)?;
     if !apps.is_empty() {
         let params = Params { apps, targets: Vec::new() };
         merge(&mut outcomes, client.call(method::START, &params)?);
@@ -108,6 +70,66 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
         return super::logs::run(context, &logs);
     }
     Ok(code)
+}
+
+/// What became of the targets: what is known is started, the rest is to be declared to the daemon.
+#[derive(Default)]
+struct Begun {
+    outcomes: Outcomes,
+    apps: Vec<AppSpec>,
+    /// Said when they do not stay up.
+    doubts: String,
+}
+
+fn begin_all(
+    client: &mut Client,
+    start: &Start,
+    shared: &declare::Shared,
+    known: &ListReply,
+) -> Result<Begun, ErrorReply> {
+    let mut begun = Begun::default();
+    for target in &start.targets {
+        match known_instances(start, shared, target, known) {
+            Some(_) if start.says_what_it_is() => {
+                return Err(super::usage(format!(
+                    "{target} is known already; it does not become another program"
+                ))
+                .hint("give its script instead of its name, or delete it first"));
+            }
+            Some(ids) => {
+                if shared.has_options {
+                    select::change(client, &with_options(start, &ids))?;
+                }
+                merge(&mut begun.outcomes, start_known(client, &ids, known)?);
+            }
+            None => match declare::declare(start, shared, target) {
+                Ok((mut app, doubt)) => {
+                    if start.force {
+                        app.name = free_name(app.name, known, &begun.apps)?;
+                    }
+                    begun.apps.push(app);
+                    begun.doubts.extend(doubt.map(|doubt| format!("note: {doubt}\n")));
+                }
+                // One that cannot be started does not keep the others.
+                Err(error) => begun.outcomes.refused.push(Refusal { name: target.clone(), error }),
+            },
+        }
+    }
+    Ok(begun)
+}
+
+/// The options of this start, for instances that are there.
+fn with_options(start: &Start, ids: &[InstanceId]) -> Restart {
+    Restart {
+        targets: ids.iter().map(|id| id.0.to_string()).collect(),
+        name: None,
+        interpreter_args: None,
+        update_env: false,
+        env: start.env.clone(),
+        only: Vec::new(),
+        settle: None,
+        flags: start.flags.clone(),
+    }
 }
 
 /// `--config FILE` means a file whatever it is called.

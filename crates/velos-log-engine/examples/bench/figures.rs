@@ -26,6 +26,18 @@ pub(crate) fn measure(log: &Path, is_json: bool) -> io::Result<()> {
         sheet.lines += block.lines().count() as u64;
     }
     let end_us = end_us(sheet.bytes);
+    read(&mut sheet, &open, end_us)?;
+    search(&mut sheet, &open, log)?;
+    sheet.length("last 100 lines", || Ok(last(open()?, 100, |_| true)?.len()))?;
+    let window = Window { since_us: Some(BEGIN_US + (end_us - BEGIN_US) / 2), until_us: None };
+    sheet.length("seek to the middle, first block", || {
+        let mut reader = Reader::open(log, Stream::Out, window)?;
+        Ok(reader.next_block()?.map_or(0, |block| block.bytes().len()))
+    })
+}
+
+/// What goes through all lines.
+fn read(sheet: &mut Sheet<'_>, open: &impl Fn() -> io::Result<Reader>, end_us: u64) -> io::Result<()> {
     sheet.rate("read and count lines", || {
         let (mut reader, mut count) = (open()?, 0);
         while let Some(block) = reader.next_block()? {
@@ -74,7 +86,11 @@ pub(crate) fn measure(log: &Path, is_json: bool) -> io::Result<()> {
             bytes += out.len();
         }
         Ok(bytes)
-    })?;
+    })
+}
+
+/// What looks for some of them.
+fn search(sheet: &mut Sheet<'_>, open: &impl Fn() -> io::Result<Reader>, log: &Path) -> io::Result<()> {
     for (name, pattern, ignores_case) in [
         ("literal", "payment 17777 refused", false),
         ("any case", "PAYMENT 17777", true),
@@ -88,16 +104,11 @@ pub(crate) fn measure(log: &Path, is_json: bool) -> io::Result<()> {
             }
             Ok(count)
         })?;
-        if !is_json {
-            others(&mut sheet, log, pattern, ignores_case)?;
+        if !sheet.is_json {
+            others(sheet, log, pattern, ignores_case)?;
         }
     }
-    sheet.length("last 100 lines", || Ok(last(open()?, 100, |_| true)?.len()))?;
-    let window = Window { since_us: Some(BEGIN_US + (end_us - BEGIN_US) / 2), until_us: None };
-    sheet.length("seek to the middle, first block", || {
-        let mut reader = Reader::open(log, Stream::Out, window)?;
-        Ok(reader.next_block()?.map_or(0, |block| block.bytes().len()))
-    })
+    Ok(())
 }
 
 /// The same search with other programs, as far as they are installed.

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::minutes::{MINUTE_US, Minutes};
 use super::pattern::{ENTRIES_MAX, KeyCount};
 use super::{Anomaly, LastError, Pattern, Period, Summary};
-use crate::anomaly::{Kind, Trend, episodes, trend};
+use crate::anomaly::{Kind, episodes};
 use crate::errors::{Errors, Looked};
 use crate::health::{Facts, Health};
 use crate::level::{Classifier, Level, Verdict};
@@ -198,25 +198,8 @@ impl Analyst {
             if count.count == 0 {
                 continue;
             }
-            let last = count.minutes.iter().filter(|(minute, _)| u64::from(*minute) >= boundary);
-            let last: u64 = last.map(|(_, count)| u64::from(*count)).sum();
-            let before = count.count.saturating_sub(last);
-            let trend = match trend(before, last) {
-                _ if boundary == 0 => Trend::Stable,
-                Trend::New if count.history > 0 => Trend::Rising,
-                trend => trend,
-            };
             let is_new = has_history && count.history == 0 && count.level >= Level::Warn;
-            let pattern = Pattern {
-                id: format!("{id:016x}"),
-                text,
-                count: count.count,
-                trend,
-                level: count.level,
-                first_us: count.first_us,
-                last_us: count.last_us,
-                example: String::from_utf8_lossy(&count.example).into_owned(),
-            };
+            let pattern = count.describe(id, text, boundary);
             if is_new {
                 new_patterns.push(pattern.clone());
             }

@@ -1,5 +1,7 @@
 //! What is counted of each key of a log.
 
+use super::Pattern;
+use crate::anomaly::{Trend, trend};
 use crate::level::Level;
 
 /// Entries of minutes of all keys of a log together, 8 bytes each.
@@ -22,6 +24,27 @@ pub(super) struct KeyCount {
 const EXAMPLE_BYTES_MAX: usize = 512;
 
 impl KeyCount {
+    /// As it is told. From the minute `boundary` on it may have become more or less; 0: too soon to tell.
+    pub(super) fn describe(&self, id: u64, text: String, boundary: u64) -> Pattern {
+        let last = self.minutes.iter().filter(|(minute, _)| u64::from(*minute) >= boundary);
+        let last: u64 = last.map(|(_, count)| u64::from(*count)).sum();
+        let trend = match trend(self.count.saturating_sub(last), last) {
+            _ if boundary == 0 => Trend::Stable,
+            Trend::New if self.history > 0 => Trend::Rising,
+            trend => trend,
+        };
+        Pattern {
+            id: format!("{id:016x}"),
+            text,
+            count: self.count,
+            trend,
+            level: self.level,
+            first_us: self.first_us,
+            last_us: self.last_us,
+            example: String::from_utf8_lossy(&self.example).into_owned(),
+        }
+    }
+
     /// A line of the period. `true` if an entry was added.
     #[inline]
     pub(super) fn add(&mut self, line: &[u8], level: Level, time_us: Option<u64>, is_full: bool) -> bool {

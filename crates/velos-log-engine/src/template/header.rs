@@ -39,6 +39,20 @@ struct Tally {
 }
 
 impl Tally {
+    /// Of the field after these columns, and of how many lines in all.
+    fn after<'a>(columns: &[Column], lines: impl Iterator<Item = &'a [u8]>) -> (Self, usize) {
+        let (mut tally, mut all) = (Self::default(), 0);
+        for line in lines {
+            all += 1;
+            if let Some(at) = walk(columns, line)
+                && let Some(field) = field(line, at)
+            {
+                tally.add(field.text, line.get(field.end..).unwrap_or_default());
+            }
+        }
+        (tally, all)
+    }
+
     fn add(&mut self, text: &[u8], after: &[u8]) {
         self.lines += 1;
         self.gaps += usize::from(after.starts_with(b"  ") || after.starts_with(b"\t"));
@@ -68,16 +82,7 @@ impl Header {
         let mut is_past_level = false;
         let mut weak = 0;
         for number in 0..COLUMNS_MAX {
-            let mut tally = Tally::default();
-            let mut all = 0;
-            for line in lines.clone() {
-                all += 1;
-                if let Some(at) = walk(&columns, line)
-                    && let Some(field) = field(line, at)
-                {
-                    tally.add(field.text, line.get(field.end..).unwrap_or_default());
-                }
-            }
+            let (tally, all) = Tally::after(&columns, lines.clone());
             let Some((shape, count)) = tally.top() else { break };
             let is_regular = count * 100 >= all * 88;
             let distinct = tally.values.len();

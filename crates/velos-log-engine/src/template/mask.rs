@@ -263,21 +263,7 @@ impl Word<'_> {
         if name.is_empty() || self.byte(self.at + 1) == b'=' {
             return false;
         }
-        let is_text = matches!(
-            name,
-            b"msg"
-                | b"message"
-                | b"event"
-                | b"err"
-                | b"error"
-                | b"reason"
-                | b"level"
-                | b"lvl"
-                | b"logger"
-                | b"component"
-                | b"caller"
-                | b"module"
-        );
+        let is_text = says_text(name);
         let first = self.byte(self.at + 1);
         if is_text && first == b'"' {
             self.key.extend_from_slice(b"=\"");
@@ -289,43 +275,11 @@ impl Word<'_> {
         }
         self.key.push(b'=');
         self.at += 1;
-        if first == b'"' || first == b'\'' {
-            // The value may hold spaces: up to its closing quote, also beyond this word.
-            let rest = self.message.get(self.at + 1..).unwrap_or_default();
-            if let Some(length) = memchr::memchr(first, rest) {
-                self.key.push(mark::ANY);
-                self.at += length + 2;
-                while self.end < self.at
-                    || self.end < self.message.len() && class(self.byte(self.end)) != SPACE
-                {
-                    self.end += 1;
-                }
-                return true;
-            }
+        if (first == b'"' || first == b'\'') && self.quoted_value(first) {
+            return true;
         }
         let rest = self.message.get(self.at..self.end).unwrap_or_default();
-        let length = rest
-            .iter()
-            .position(|byte| {
-                matches!(
-                    byte,
-                    b',' | b';'
-                        | b')'
-                        | b'('
-                        | b'['
-                        | b']'
-                        | b'{'
-                        | b'}'
-                        | b'"'
-                        | b'\''
-                        | b'&'
-                        | b'#'
-                        | b'<'
-                        | b'>'
-                        | b'|'
-                )
-            })
-            .unwrap_or(rest.len());
+        let length = rest.iter().position(|byte| ends_value(*byte)).unwrap_or(rest.len());
         let value = rest.get(..length).unwrap_or_default();
         let value = value.strip_suffix(b".").unwrap_or(value);
         if let Some(first) = value.first() {
@@ -346,6 +300,58 @@ impl Word<'_> {
         }
         true
     }
+
+    /// A value in quotes may hold spaces: up to its closing quote, also beyond this word.
+    fn quoted_value(&mut self, quote: u8) -> bool {
+        let rest = self.message.get(self.at + 1..).unwrap_or_default();
+        let Some(length) = memchr::memchr(quote, rest) else { return false };
+        self.key.push(mark::ANY);
+        self.at += length + 2;
+        while self.end < self.at || self.end < self.message.len() && class(self.byte(self.end)) != SPACE {
+            self.end += 1;
+        }
+        true
+    }
+}
+
+/// Whether the value of such a key is text, which tells patterns apart.
+fn says_text(key: &[u8]) -> bool {
+    matches!(
+        key,
+        b"msg"
+            | b"message"
+            | b"event"
+            | b"err"
+            | b"error"
+            | b"reason"
+            | b"level"
+            | b"lvl"
+            | b"logger"
+            | b"component"
+            | b"caller"
+            | b"module"
+    )
+}
+
+/// Whether a value without quotes goes no further than this.
+fn ends_value(byte: u8) -> bool {
+    matches!(
+        byte,
+        b',' | b';'
+            | b')'
+            | b'('
+            | b'['
+            | b']'
+            | b'{'
+            | b'}'
+            | b'"'
+            | b'\''
+            | b'&'
+            | b'#'
+            | b'<'
+            | b'>'
+            | b'|'
+    )
 }
 
 /// Length of what stands in braces at the start of a text, if they close soon.

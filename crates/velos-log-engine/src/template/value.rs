@@ -230,7 +230,30 @@ pub(super) fn is_number(bytes: &[u8], key: &mut Vec<u8>) -> bool {
         key.push(mark::NUMBER);
         return true;
     }
-    let is_unit = matches!(
+    if is_unit(unit) {
+        key.push(mark::NUMBER);
+        key.extend_from_slice(unit);
+        return true;
+    }
+    // 1e-9, 1h2m3s
+    let is_scientific = matches!(unit.first(), Some(b'e' | b'E'))
+        && unit.get(1..).is_some_and(|rest| {
+            !rest.is_empty() && rest.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+'))
+        });
+    let is_duration = unit
+        .iter()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'd' | b'h' | b'm' | b's' | b'.' | b'u' | b'n'))
+        && unit.last().is_some_and(|byte| *byte == b's' || *byte == b'm');
+    if is_scientific || is_duration {
+        key.push(if is_duration { mark::TIME } else { mark::NUMBER });
+        return true;
+    }
+    false
+}
+
+/// What is measured, as people write it behind the number.
+fn is_unit(unit: &[u8]) -> bool {
+    matches!(
         unit,
         b"%" | b"ms"
             | b"s"
@@ -279,26 +302,7 @@ pub(super) fn is_number(bytes: &[u8], key: &mut Vec<u8>) -> bool {
             | b"C"
             | b"W"
     ) || unit == "µs".as_bytes()
-        || unit == "°C".as_bytes();
-    if is_unit {
-        key.push(mark::NUMBER);
-        key.extend_from_slice(unit);
-        return true;
-    }
-    // 1e-9, 1h2m3s
-    let is_scientific = matches!(unit.first(), Some(b'e' | b'E'))
-        && unit.get(1..).is_some_and(|rest| {
-            !rest.is_empty() && rest.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+'))
-        });
-    let is_duration = unit
-        .iter()
-        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'd' | b'h' | b'm' | b's' | b'.' | b'u' | b'n'))
-        && unit.last().is_some_and(|byte| *byte == b's' || *byte == b'm');
-    if is_scientific || is_duration {
-        key.push(if is_duration { mark::TIME } else { mark::NUMBER });
-        return true;
-    }
-    false
+        || unit == "°C".as_bytes()
 }
 
 /// `worker-12`, `eth0`, `attempt_1445_0020_m_01`: letters and digits mixed.
@@ -306,7 +310,11 @@ fn parts(bytes: &[u8], digits: usize, key: &mut Vec<u8>) {
     let is_joint =
         |byte: &u8| matches!(byte, b'-' | b'_' | b'.' | b'/' | b'$' | b'+' | b'~' | b'@' | b'%' | b'\\');
     let numeric = bytes.split(is_joint).filter(|part| part.iter().any(u8::is_ascii_digit)).count();
-    let changes = bytes.windows(2).filter(|two| matches!(two, [a, b] if a.is_ascii_digit() != b.is_ascii_digit() && !is_joint(a) && !is_joint(b))).count();
+    let is_change = |two: &&[u8]| {
+        let [a, b] = two else { return false };
+        a.is_ascii_digit() != b.is_ascii_digit() && !is_joint(a) && !is_joint(b)
+    };
+    let changes = bytes.windows(2).filter(is_change).count();
     let letters = bytes.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
     // Identifiers of code keep their names: log4j, Http2Server.
     let is_name = digits <= 2 && letters >= 4 && numeric == 1;

@@ -107,36 +107,41 @@ pub(super) fn call(
         "test_input_required_result_multi_round" => {
             match state.map(|_| opened(state)).transpose()?.as_deref() {
                 Some("two") if has("step2") => return says("two rounds are over"),
-                Some("one") if has("step1") => {
-                    let form = elicitation("Step 2: What is your favorite color?", "color", "string");
-                    ask(json!({ "step2": form }), Some("two"))
-                }
-                _ => ask(
-                    json!({ "step1": elicitation("Step 1: What is your name?", "name", "string") }),
-                    Some("one"),
-                ),
+                round => ask_round(round.filter(|_| has("step1"))),
             }
         }
-        "test_input_required_result_capabilities" => {
-            let known = context.client_capabilities().unwrap_or_default();
-            let mut all = serde_json::Map::new();
-            if known.sampling.is_some() {
-                all.insert("question".to_owned(), sampling("Say hello", 50));
-            }
-            if known.elicitation.is_some() {
-                all.insert("user_name".to_owned(), name_form());
-            }
-            match responses.is_some() {
-                true => return says("done"),
-                false => ask(Value::Object(all), None),
-            }
-        }
+        "test_input_required_result_capabilities" => match responses {
+            Some(_) => return says("done"),
+            None => ask_as_able(context),
+        },
         _ => match given(responses, "user_name", "name") {
             Some(Value::String(name)) => return says(format!("Hello, {name}!")),
             _ => ask(json!({ "user_name": name_form() }), None),
         },
     };
     asked.map(CallToolResponse::InputRequired)
+}
+
+/// The second question after the answer to the first, else the first.
+fn ask_round(answered: Option<&str>) -> Result<InputRequiredResult, ErrorData> {
+    if answered == Some("one") {
+        let form = elicitation("Step 2: What is your favorite color?", "color", "string");
+        return ask(json!({ "step2": form }), Some("two"));
+    }
+    ask(json!({ "step1": elicitation("Step 1: What is your name?", "name", "string") }), Some("one"))
+}
+
+/// Only what the client says that it can answer.
+fn ask_as_able(context: &RequestContext<RoleServer>) -> Result<InputRequiredResult, ErrorData> {
+    let known = context.client_capabilities().unwrap_or_default();
+    let mut all = serde_json::Map::new();
+    if known.sampling.is_some() {
+        all.insert("question".to_owned(), sampling("Say hello", 50));
+    }
+    if known.elicitation.is_some() {
+        all.insert("user_name".to_owned(), elicitation("What is your name?", "name", "string"));
+    }
+    ask(Value::Object(all), None)
 }
 
 /// What a tool asks before it becomes a task.

@@ -68,23 +68,14 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
     };
     let events: Vec<&Event> = reply.events.iter().filter(is_wanted).collect();
     let limit = arguments.limit.unwrap_or(LIMIT).clamp(1, LIMIT_MAX);
-    // With a cursor nothing is skipped; without one the newest count.
-    let (shown, cursor) = match since_sequence {
-        Some(_) => {
-            let shown = events.get(..limit.min(events.len())).unwrap_or_default();
-            let is_cut = shown.len() < events.len();
-            let last = shown.last().filter(|_| is_cut).map_or(reply.newest, |event| event.sequence);
-            (shown, last)
-        }
-        None => (events.get(events.len().saturating_sub(limit)..).unwrap_or_default(), reply.newest),
-    };
+    let (shown, cursor) = page(&events, limit, since_sequence.is_some(), reply.newest);
     let mut cleaner = Cleaner::new(call.toolbox.salt);
     let mut table = Columns::new(&NAMES);
     let mut text = String::new();
     if since_sequence.is_some_and(|since| since + 1 < reply.oldest) {
         text.push_str("older events are not kept any more\n");
     }
-    let mut rows: Vec<(i64, String, &str, String)> = shown
+    let mut rows: Vec<Row> = shown
         .iter()
         .map(|event| {
             let app = event.app.clone().unwrap_or_else(|| "daemon".to_owned());
@@ -97,8 +88,40 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
         rows.extend(unusual_rows(&of, since_ms, &mut cleaner)?);
         rows.sort_by_key(|(at_ms, ..)| *at_ms);
     }
+    write_rows(&rows, &mut text, &mut table);
+    let left = events.len() - shown.len();
+    let more = match (left, since_sequence) {
+        (0, _) => String::new(),
+        (left, Some(_)) => format!("{left} more; "),
+        (left, None) => format!("{left} older left out; "),
+    };
+    text.push_str(&format!("{more}cursor={cursor}\n"));
+    Ok(Reply::new(text, table.with(json!({ "cursor": cursor.to_string() }))))
+}
+
+const NAMES: [&str; 4] = ["time", "process", "kind", "what"];
+
+/// Moment, process, kind, what.
+type Row = (i64, String, &'static str, String);
+
+/// What of the events is shown, and where to go on. With a cursor nothing is skipped; without one the newest count.
+fn page<'a, 'e>(
+    events: &'a [&'e Event],
+    limit: usize,
+    has_cursor: bool,
+    newest: u64,
+) -> (&'a [&'e Event], u64) {
+    if !has_cursor {
+        return (events.get(events.len().saturating_sub(limit)..).unwrap_or_default(), newest);
+    }
+    let shown = events.get(..limit.min(events.len())).unwrap_or_default();
+    let is_cut = shown.len() < events.len();
+    (shown, shown.last().filter(|_| is_cut).map_or(newest, |event| event.sequence))
+}
+
+fn write_rows(rows: &[Row], text: &mut String, table: &mut Columns) {
     let mut day = String::new();
-    for (at_ms, app, kind, what) in &rows {
+    for (at_ms, app, kind, what) in rows {
         let moment = clock::moment(*at_ms);
         // The day only when it changes.
         let (date, time) = moment.rsplit_once(' ').unwrap_or(("", &moment));
@@ -112,24 +135,14 @@ pub(super) fn run(arguments: &Arguments, call: &Call<'_>) -> Outcome {
     if rows.is_empty() {
         text.push_str("no events\n");
     }
-    let left = events.len() - shown.len();
-    let more = match (left, since_sequence) {
-        (0, _) => String::new(),
-        (left, Some(_)) => format!("{left} more; "),
-        (left, None) => format!("{left} older left out; "),
-    };
-    text.push_str(&format!("{more}cursor={cursor}\n"));
-    Ok(Reply::new(text, table.with(json!({ "cursor": cursor.to_string() }))))
 }
-
-const NAMES: [&str; 4] = ["time", "process", "kind", "what"];
 
 /// Times in which logs were not as they usually are are events too, though nobody wrote them down.
 fn unusual_rows(
     of: &[InstanceSummary],
     since_ms: Option<i64>,
     cleaner: &mut Cleaner,
-) -> Result<Vec<(i64, String, &'static str, String)>, ErrorReply> {
+) -> Result<Vec<Row>, ErrorReply> {
     let since_us = since_ms.and_then(|ms| u64::try_from(ms).ok()).map(|ms| ms * 1_000);
     let from_us = since_us.unwrap_or_else(|| clock::now_us().saturating_sub(UNUSUAL_US));
     let (found, _) = unusual::since(logs::sources(of), from_us, cleaner)?;

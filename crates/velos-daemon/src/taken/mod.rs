@@ -1,18 +1,10 @@
 //! Processes that somebody else started: they are watched from now on, and what they print is read from the descriptors
-//! of whoever read it before.
-//!
-//! Such a descriptor may be a socket, which a capture cannot look into, so its bytes are passed on into the FIFO of the
-//! instance. The next run of the app writes into the FIFO itself.
+//! of whoever read it before (see [`passage`]).
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use velos_core::error::{ErrorCode, ErrorReply};
 use velos_core::event::What;
 use velos_core::instance::{InstanceId, ProcessIdentity, Token};
@@ -23,13 +15,14 @@ use crate::control::Control;
 use crate::link::Packet;
 use crate::processes;
 
+mod passage;
+
+use passage::Passage;
+
 /// Tags from here on are passages.
 pub(crate) const FIRST_TAG: u32 = 1 << 28;
 /// A FIFO that is full, or not there yet, is tried again after this, ns.
 const AGAIN_NS: u64 = 2_000_000;
-/// Bytes of one read, and reads before others have their turn.
-const BLOCK: usize = 64 * 1024;
-const TURNS: usize = 4;
 
 /// Descriptors that came with an `adopt` and wait for the supervisor's word, by process; and the passages in use.
 #[derive(Debug, Default)]
@@ -49,27 +42,9 @@ struct Descriptors {
     channel: Option<OwnedFd>,
 }
 
-/// From a descriptor to a FIFO.
-#[derive(Debug)]
-struct Passage {
-    token: Token,
-    /// `out` or `err`.
-    stream: &'static str,
-    source: File,
-    instance: InstanceId,
-    /// Once there is one.
-    fifo: Option<PathBuf>,
-    sink: Option<File>,
-    /// Read and not passed on.
-    pending: Vec<u8>,
-    /// Whether the loop tells when there is more.
-    is_watched: bool,
-    is_open: bool,
-}
-
 impl Taken {
     pub(crate) fn deadline(&self) -> Option<u64> {
-        let waits = |passage: &Passage| !passage.pending.is_empty();
+        let waits = |passage: &Passage| passage.has_pending();
         self.passages.values().any(waits).then(|| velos_ffi::now_ns() + AGAIN_NS)
     }
 }
@@ -118,12 +93,12 @@ impl Control {
         }
         for (stream, fd) in [("out", taken.out), ("err", taken.err)] {
             if let Some(fd) = fd {
-                self.tell_guardian(&Packet::Hold(vec![passage_name(token, stream)]), &[fd.as_raw_fd()]);
+                self.tell_guardian(&Packet::Hold(vec![passage::name(token, stream)]), &[fd.as_raw_fd()]);
                 self.open_passage(token, id, stream, fd);
             }
         }
         if let Some(fd) = taken.input {
-            self.tell_guardian(&Packet::Hold(vec![passage_name(token, "in")]), &[fd.as_raw_fd()]);
+            self.tell_guardian(&Packet::Hold(vec![passage::name(token, "in")]), &[fd.as_raw_fd()]);
             self.taken.inputs.insert(token, fd);
         }
         if let Some(fd) = taken.channel {
@@ -133,64 +108,48 @@ impl Control {
 
     /// Of a run that was taken over from a former daemon: what the guardian kept.
     pub(crate) fn open_passages_again(&mut self, id: InstanceId, token: Token) {
-        if let Some(fd) = self.handover.fifos.remove(&passage_name(token, "in")) {
+        if let Some(fd) = self.handover.fifos.remove(&passage::name(token, "in")) {
             self.taken.inputs.insert(token, fd);
         }
         for stream in ["out", "err"] {
-            if let Some(fd) = self.handover.fifos.remove(&passage_name(token, stream)) {
+            if let Some(fd) = self.handover.fifos.remove(&passage::name(token, stream)) {
                 self.open_passage(token, id, stream, fd);
             }
         }
     }
 
     fn open_passage(&mut self, token: Token, id: InstanceId, stream: &'static str, fd: OwnedFd) {
-        // Shared with whoever had it before, who is about to end.
-        let flags = fcntl(&fd, FcntlArg::F_GETFL).map_or(OFlag::empty(), OFlag::from_bits_truncate);
-        if fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).is_err() {
-            return;
-        }
+        let Ok(mut passage) = Passage::new(token, id, stream, fd) else { return };
         self.taken.newest = self.taken.newest.wrapping_add(1) & 0x00ff_ffff;
         let tag = FIRST_TAG + self.taken.newest;
-        let is_watched = self.reactor.fd_watch(fd.as_raw_fd(), tag).is_ok();
-        let passage = Passage {
-            token,
-            stream,
-            source: File::from(fd),
-            instance: id,
-            fifo: None,
-            sink: None,
-            pending: Vec::new(),
-            is_watched,
-            is_open: true,
-        };
+        passage.is_watched = self.reactor.fd_watch(passage.fd(), tag).is_ok();
         self.taken.passages.insert(tag, passage);
     }
 
     /// There is something to pass on.
     pub(crate) fn pass_on(&mut self, tag: u32) {
-        let missing = self.taken.passages.get(&tag).filter(|passage| passage.fifo.is_none());
+        let missing = self.taken.passages.get(&tag).filter(|passage| passage.wants_fifo());
         let fifo = missing.map(|passage| (passage.instance, passage.stream));
         let fifo = fifo.and_then(|(instance, stream)| self.fifo_path(instance, stream));
         let Some(passage) = self.taken.passages.get_mut(&tag) else { return };
-        passage.fifo = passage.fifo.take().or(fifo);
+        passage.lead_to(fifo);
         passage.work();
-        let wants_watch = passage.pending.is_empty() && passage.is_open;
-        let fd = passage.source.as_raw_fd();
+        let wants_watch = passage.is_open && !passage.has_pending();
+        let fd = passage.fd();
         if passage.is_watched && !wants_watch {
             passage.is_watched = false;
             self.reactor.fd_forget(fd);
         } else if !passage.is_watched && wants_watch {
             passage.is_watched = self.reactor.fd_watch(fd, tag).is_ok();
         }
-        if !passage.is_open && passage.pending.is_empty() {
+        if !passage.is_open && !passage.has_pending() {
             self.close_passage(tag);
         }
     }
 
     /// Go on where a FIFO was full.
     pub(crate) fn pass_on_all(&mut self) {
-        let waits =
-            |passage: &&u32| self.taken.passages.get(passage).is_some_and(|one| !one.pending.is_empty());
+        let waits = |passage: &&u32| self.taken.passages.get(passage).is_some_and(|one| one.has_pending());
         let tags: Vec<u32> = self.taken.passages.keys().filter(waits).copied().collect();
         for tag in tags {
             self.pass_on(tag);
@@ -205,84 +164,26 @@ impl Control {
             self.pass_on(tag);
         }
         if self.taken.inputs.remove(&token).is_some() {
-            self.tell_guardian(&Packet::Release(vec![passage_name(token, "in")]), &[]);
+            self.tell_guardian(&Packet::Release(vec![passage::name(token, "in")]), &[]);
         }
     }
 
     fn close_passage(&mut self, tag: u32) {
         let Some(passage) = self.taken.passages.remove(&tag) else { return };
         if passage.is_watched {
-            self.reactor.fd_forget(passage.source.as_raw_fd());
+            self.reactor.fd_forget(passage.fd());
         }
-        self.tell_guardian(&Packet::Release(vec![passage_name(passage.token, passage.stream)]), &[]);
+        self.tell_guardian(&Packet::Release(vec![passage.name()]), &[]);
     }
 
     /// By name, for an executed successor.
     pub(crate) fn all_passages(&self) -> Vec<(String, RawFd)> {
         let passages = self.taken.passages.values();
-        let passages = passages.map(|one| (passage_name(one.token, one.stream), one.source.as_raw_fd()));
-        let inputs = self.taken.inputs.iter().map(|(token, fd)| (passage_name(*token, "in"), fd.as_raw_fd()));
+        let passages = passages.map(|one| (one.name(), one.fd()));
+        let inputs =
+            self.taken.inputs.iter().map(|(token, fd)| (passage::name(*token, "in"), fd.as_raw_fd()));
         passages.chain(inputs).collect()
     }
-}
-
-impl Passage {
-    fn work(&mut self) {
-        let mut buffer = vec![0; BLOCK];
-        for _ in 0..TURNS {
-            if !self.write_out() {
-                return;
-            }
-            match self.source.read(&mut buffer) {
-                Ok(0) => {
-                    self.is_open = false;
-                    return;
-                }
-                Ok(n) => self.pending.extend_from_slice(buffer.get(..n).unwrap_or_default()),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
-                Err(_) => {
-                    self.is_open = false;
-                    return;
-                }
-            }
-        }
-        self.write_out();
-    }
-
-    /// Whether nothing is left to write.
-    fn write_out(&mut self) -> bool {
-        while !self.pending.is_empty() {
-            let sink = match &mut self.sink {
-                Some(sink) => sink,
-                None => {
-                    // The writer thread makes it; a write-only end before that is refused.
-                    let Some(fifo) = &self.fifo else { return false };
-                    let opened = File::options()
-                        .write(true)
-                        .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_CLOEXEC)
-                        .open(fifo);
-                    let Ok(opened) = opened else { return false };
-                    self.sink.insert(opened)
-                }
-            };
-            match sink.write(&self.pending) {
-                Ok(n) => drop(self.pending.drain(..n)),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,
-                Err(_) => {
-                    // Nobody reads the FIFO any more.
-                    self.sink = None;
-                    return false;
-                }
-            }
-        }
-        true
-    }
-}
-
-fn passage_name(token: Token, stream: &str) -> String {
-    format!("taken-{}.{stream}", token.0)
 }
 
 fn look_at(pid: i32) -> Result<Running, ErrorReply> {
@@ -313,64 +214,4 @@ fn descriptors_of(process: &AdoptProcess) -> Result<Descriptors, ErrorReply> {
         err: take(process.err)?,
         channel: take(process.channel)?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_is_lost_while_the_fifo_is_full() {
-        let folder = std::env::temp_dir().join(format!("velos-taken-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let fifo = folder.join("x.out");
-        let (mut app, ours) = UnixStream::pair().unwrap();
-        ours.set_nonblocking(true).unwrap();
-        let mut passage = Passage {
-            token: Token(1),
-            stream: "out",
-            source: File::from(OwnedFd::from(ours)),
-            instance: InstanceId(0),
-            fifo: Some(fifo.clone()),
-            sink: None,
-            pending: Vec::new(),
-            is_watched: false,
-            is_open: true,
-        };
-        app.write_all(b"before there is a FIFO\n").unwrap();
-        passage.work();
-        assert!(!passage.pending.is_empty());
-        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        let mut reader = File::options().read(true).write(true).open(&fifo).unwrap();
-        let sent: Vec<u8> = (0..200_000u32).map(|n| b'a' + (n % 26) as u8).collect();
-        let writer = std::thread::spawn({
-            let sent = sent.clone();
-            move || app.write_all(&sent).unwrap()
-        });
-        let mut expected = b"before there is a FIFO\n".to_vec();
-        expected.extend(&sent);
-        let mut got = Vec::new();
-        while got.len() < expected.len() {
-            passage.work();
-            let mut buffer = vec![0; 4096];
-            if nix::poll::poll(
-                &mut [nix::poll::PollFd::new(
-                    std::os::fd::AsFd::as_fd(&reader),
-                    nix::poll::PollFlags::POLLIN,
-                )],
-                1u8,
-            )
-            .unwrap()
-                > 0
-            {
-                let n = reader.read(&mut buffer).unwrap();
-                got.extend_from_slice(&buffer[..n]);
-            }
-        }
-        assert!(got == expected);
-        writer.join().unwrap();
-        passage.work();
-        assert!(!passage.is_open, "the other end is gone");
-        std::fs::remove_dir_all(folder).unwrap();
-    }
 }

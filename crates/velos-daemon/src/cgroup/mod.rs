@@ -5,20 +5,26 @@
 //! Processes are started in theirs, signalled and counted there by the core; here is decided where they are, what their
 //! limits are, and what of former daemons is swept away.
 
+mod ahead;
+mod limits;
+mod place;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use velos_core::app::{AppSpec, Limits};
-use velos_core::cgroup::{folder_of, is_folder};
+use velos_core::app::AppSpec;
+use velos_core::cgroup::folder_of;
 use velos_core::instance::Token;
 
-/// Length of a period of `cpu.max`, microseconds; the standard of the kernel.
-const PERIOD_US: u64 = 100_000;
-/// Where the daemon goes when its own cgroup must be empty to give controllers on.
-const ASIDE: &str = "velos-daemon";
+pub(crate) use ahead::Ahead;
+use limits::prepare;
+pub(crate) use limits::refusal;
+pub(crate) use place::is_inside_an_app;
+use place::{ASIDE, current, is_given, outside};
+
 /// So many are made ahead.
 const SPARES: u64 = 4;
 /// In the environment of the daemon: 0 keeps apps without limits out of cgroups, 1 gives each of them one wherever it can.
@@ -154,112 +160,8 @@ impl Cgroups {
     }
 }
 
-/// Why these limits cannot be given here, if they cannot.
-pub(crate) fn refusal(limits: &Limits) -> Option<String> {
-    refusal_in(current().map(|here| outside(&here)).as_deref(), limits)
-}
-
-fn refusal_in(own: Option<&Path>, limits: &Limits) -> Option<String> {
-    let Some(own) = own else { return Some("this machine has no cgroup v2".to_owned()) };
-    let available = std::fs::read_to_string(own.join("cgroup.controllers")).unwrap_or_default();
-    let has = |name: &str| available.split_whitespace().any(|one| one == name);
-    let missing: Vec<&str> = controllers(limits).into_iter().filter(|name| !has(name)).collect();
-    match &missing[..] {
-        [] => None,
-        [one] => Some(format!("the cgroup controller {one} is not given to this daemon")),
-        several => {
-            Some(format!("the cgroup controllers {} are not given to this daemon", several.join(", ")))
-        }
-    }
-}
-
-/// The cgroup of this process, if there is a hierarchy of version 2.
-fn current() -> Option<PathBuf> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
-    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
-    place(&mounts, &groups)
-}
-
-/// See proc_pid_mountinfo(5) and cgroups(7).
-fn place(mounts: &str, groups: &str) -> Option<PathBuf> {
-    let path = Path::new(groups.lines().find_map(|line| line.strip_prefix("0::"))?);
-    mounts.lines().find_map(|line| {
-        let (front, back) = line.split_once(" - ")?;
-        let mut fields = front.split(' ').skip(3);
-        // What is mounted there may be a part of the hierarchy only, as in containers.
-        let (root, point) = (fields.next()?, fields.next()?);
-        let below = path.strip_prefix(root).ok().filter(|_| back.starts_with("cgroup2 "))?;
-        Some(Path::new(point).join(below))
-    })
-}
-
-/// Whether this process was started from inside an app.
-pub(crate) fn is_inside_an_app() -> bool {
-    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    groups.lines().filter_map(|line| line.strip_prefix("0::")).any(|path| {
-        let path = Path::new(path);
-        outside(path) != path && path.file_name().is_none_or(|name| name != ASIDE)
-    })
-}
-
-/// Whether somebody made this place for us: a service manager, a session, a container. The root of a hierarchy is
-/// everybody's, and a start there costs no more than it must. Only the root tells nothing about itself.
-fn is_given(own: &Path) -> bool {
-    own.join("cgroup.events").exists()
-}
-
-/// The same without what a velos made: the place of a daemon that went aside, the cgroup of a run.
-fn outside(here: &Path) -> PathBuf {
-    let parts: Vec<Component<'_>> = here.components().collect();
-    let text = |index: usize| parts.get(index).and_then(|part| part.as_os_str().to_str()).unwrap_or_default();
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_run = |index: &usize| is_folder(text(*index)) && is_number(text(index + 1));
-    let end = (0..parts.len()).find(is_run).unwrap_or(parts.len());
-    let end = if end == parts.len() && end > 0 && text(end - 1) == ASIDE { end - 1 } else { end };
-    parts.into_iter().take(end).collect()
-}
-
-fn controllers(limits: &Limits) -> Vec<&'static str> {
-    let memory = limits.memory_max_bytes.is_some() || limits.memory_high_bytes.is_some();
-    let wanted =
-        [("memory", memory), ("cpu", limits.cpu_max_percent.is_some()), ("pids", limits.pids_max.is_some())];
-    wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect()
-}
-
-/// Make the cgroup of a run, with its limits. `ours` are processes that may be moved out of the way: a cgroup that gives
-/// controllers on must be empty.
-fn prepare(own: &Path, base: &Path, token: Token, limits: &Limits, ours: &[i32]) -> io::Result<()> {
-    let wanted: Vec<String> = controllers(limits).iter().map(|name| format!("+{name}")).collect();
-    let wanted = wanted.join(" ");
-    if give(own, &wanted).is_err() {
-        let aside = own.join(ASIDE);
-        make(&aside)?;
-        move_all(&aside, ours)?;
-        give(own, &wanted)?;
-    }
-    give(base, &wanted)?;
-    let folder = base.join(token.0.to_string());
-    make(&folder)?;
-    let bytes = |value: Option<u64>| value.map_or("max".to_owned(), |bytes| bytes.to_string());
-    if controllers(limits).contains(&"memory") {
-        write(&folder, "memory.max", &bytes(limits.memory_max_bytes))?;
-        write(&folder, "memory.high", &bytes(limits.memory_high_bytes))?;
-    }
-    if let Some(percent) = limits.cpu_max_percent {
-        write(&folder, "cpu.max", &format!("{} {PERIOD_US}", u64::from(percent) * PERIOD_US / 100))?;
-    }
-    if let Some(most) = limits.pids_max {
-        write(&folder, "pids.max", &most.to_string())?;
-    }
-    Ok(())
-}
-
 fn move_all(folder: &Path, pids: &[i32]) -> io::Result<()> {
     pids.iter().try_for_each(|pid| write(folder, "cgroup.procs", &pid.to_string()))
-}
-
-fn give(folder: &Path, controllers: &str) -> io::Result<()> {
-    write(folder, "cgroup.subtree_control", controllers)
 }
 
 fn make(folder: &Path) -> io::Result<()> {
@@ -276,36 +178,10 @@ fn write(folder: &Path, file: &str, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use velos_core::app::Limits;
     use velos_core::name::AppName;
 
-    #[test]
-    fn where_our_own_is() {
-        let mounts = "25 20 0:22 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n\
-                      26 20 0:23 / /sys/fs/cgroup/unified rw,relatime shared:4 - cgroup2 cgroup2 rw\n";
-        let groups = "4:memory:/x\n0::/system.slice/velos.service\n";
-        assert_eq!(place(mounts, groups), Some("/sys/fs/cgroup/unified/system.slice/velos.service".into()));
-        assert_eq!(place(mounts, "4:memory:/x\n"), None);
-        assert_eq!(place("", groups), None);
-        assert_eq!(place(mounts, "0::/\n").as_deref(), Some(Path::new("/sys/fs/cgroup/unified")));
-        let part = "26 20 0:23 /box/7 /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
-        assert_eq!(place(part, "0::/box/7/inner\n"), Some("/sys/fs/cgroup/inner".into()));
-        assert_eq!(place(part, "0::/other\n"), None, "we are outside of what can be seen");
-    }
-
-    #[test]
-    fn what_a_velos_made_is_not_where_we_are() {
-        let home = folder_of(Path::new("/srv/.velos"));
-        for (here, expected) in [
-            ("/cg/a.service".to_owned(), "/cg/a.service"),
-            ("/cg/a.service/velos-daemon".to_owned(), "/cg/a.service"),
-            (format!("/cg/a.service/{home}/123"), "/cg/a.service"),
-            (format!("/cg/a.service/{home}/123/inner/{home}/7"), "/cg/a.service"),
-            ("/cg/velos-api.service/7".to_owned(), "/cg/velos-api.service/7"),
-            ("/cg".to_owned(), "/cg"),
-        ] {
-            assert_eq!(outside(Path::new(&here)), Path::new(expected), "{here}");
-        }
-    }
+    use crate::cgroup::limits::refusal_in;
 
     #[test]
     fn limits_as_the_kernel_wants_them() {
