@@ -18,6 +18,10 @@ impl Control {
         if saved.is_none() && !complaints.is_empty() {
             saved = self.recover(&mut complaints);
         }
+        if self.home.is_owned {
+            // After a boot nothing of it runs, and nobody asked for it now.
+            saved = saved.filter(|saved| saved.boot_id == self.identity.boot_id);
+        }
         for complaint in complaints {
             self.log.line(&format!("state: {complaint}"));
             self.note(None, What::Note { text: format!("state: {complaint}") });

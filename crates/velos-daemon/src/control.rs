@@ -21,6 +21,7 @@ use crate::hooks;
 use crate::journal_log::JournalLog;
 use crate::link::{self, Packet, Reaped, Received};
 use crate::live_logs::Live;
+use crate::owner;
 use crate::packing::Packing;
 use crate::rest::Rest;
 use crate::state_file::{self, Saved};
@@ -126,6 +127,11 @@ pub(crate) fn run_then(home: &Home, handover: Handover, starter: Starter, listen
             return EXIT_CANNOT_BEGIN;
         }
     };
+    if let Err(reason) = control.watch_owner() {
+        complain(home, &format!("cannot begin: {reason}"));
+        starter.failed(&reason);
+        return EXIT_CANNOT_BEGIN;
+    }
     control.restore();
     if control.handover.how == velos_core::event::DaemonStart::Upgrade {
         let executable = control.identity.executable.clone().into();
@@ -327,6 +333,7 @@ impl Control {
             Happened::Signal { number } => self.shutdown_by_signal(number),
             Happened::FdReady { tag: health::TAG } => self.probes_ended(),
             Happened::FdReady { tag: watch::TAG } => self.files_changed(),
+            Happened::FdReady { tag: owner::TAG } => self.owner_may_be_gone(),
             Happened::FdReady { tag } if tag >= taken::FIRST_TAG => self.pass_on(tag),
             Happened::FdReady { tag } => self.heard(tag),
             Happened::Nothing => {}
@@ -530,7 +537,9 @@ impl Control {
     fn leave(mut self) -> i32 {
         // Past all that waits: none of it matters any more. An exit code of 0 says the same to a guardian that has no room.
         let _ = link::send(&self.handover.link, &Packet::Orderly, &[]);
-        if let Ok(bytes) = self.encode_state() {
+        if self.has_nothing_to_keep() {
+            self.forget_table();
+        } else if let Ok(bytes) = self.encode_state() {
             let flags = velos_ffi::FileFlags::DURABLE_KEEP_OLDER;
             if let Err(errno) = self.reactor.file_put(0, &self.home.state(), &bytes, flags) {
                 self.log.line(&format!("the last table was not written: {errno}"));

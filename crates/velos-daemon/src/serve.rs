@@ -251,9 +251,7 @@ impl Control {
     }
 
     pub(crate) fn shutdown_by_signal(&mut self, number: i32) {
-        let ticket = self.clients.internal_ticket();
-        let by = velos_core::signal::Signal(number).to_string();
-        self.inputs.push(Input::Command { ticket, by, command: Command::Shutdown { forget: false } });
+        self.shut_down(&velos_core::signal::Signal(number).to_string());
     }
 
     /// The supervisor settled a command.

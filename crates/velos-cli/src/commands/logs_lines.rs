@@ -1,7 +1,7 @@
 //! `velos logs` as lines: those of the past, then those that come.
 
 use std::collections::HashMap;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
 use velos_client::Home;
@@ -30,6 +30,7 @@ pub(crate) fn show(
     wanted: &Wanted,
     sources: Vec<Source>,
     streams: bool,
+    until: Option<BorrowedFd<'_>>,
 ) -> super::Result {
     let formatter = Formatter {
         format: &wanted.format,
@@ -65,7 +66,7 @@ pub(crate) fn show(
     }
     screen.flush()?;
     if streams && screen.printed == Printed::Read {
-        return screen.follow(home, logs);
+        return screen.follow(home, logs, until);
     }
     screen.sink.finish()?;
     Ok(0)
@@ -229,7 +230,8 @@ impl Screen<'_> {
         Ok(())
     }
 
-    fn follow(&mut self, home: &Home, logs: &Logs) -> super::Result {
+    /// `until` the other end of this pipe is closed, or for ever.
+    fn follow(&mut self, home: &Home, logs: &Logs, until: Option<BorrowedFd<'_>>) -> super::Result {
         let begin_us = now_us();
         let watch_failed = |error: std::io::Error| {
             super::failed(format!("cannot watch the logs: {error}"))
@@ -250,10 +252,19 @@ impl Screen<'_> {
             if self.printed == Printed::NobodyReads {
                 return Ok(0);
             }
-            is_changed = match watcher.wait(std::io::stdout().as_fd()).map_err(watch_failed)? {
+            let stdout = std::io::stdout();
+            let pipes: Vec<BorrowedFd<'_>> = std::iter::once(stdout.as_fd()).chain(until).collect();
+            is_changed = match watcher.wait_while_all_are_open(&pipes).map_err(watch_failed)? {
                 Woken::Grown => false,
                 Woken::FolderChanged => true,
-                Woken::NobodyReads => return Ok(0),
+                Woken::NobodyReads => {
+                    if until.is_some() {
+                        // All is written by now.
+                        self.find_new(home, logs, begin_us)?;
+                        self.look()?;
+                    }
+                    return Ok(0);
+                }
             };
         }
     }

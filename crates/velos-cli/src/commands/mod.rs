@@ -14,6 +14,7 @@ pub(crate) mod env;
 pub(crate) mod events;
 mod events_live;
 pub(crate) mod flush;
+pub(crate) mod foreground;
 mod from_file;
 pub(crate) mod health;
 pub(crate) mod import;
@@ -77,6 +78,8 @@ pub(crate) struct Context {
     pub(crate) quiet: bool,
     pub(crate) colour: bool,
     pub(crate) stderr_colour: bool,
+    /// The daemon is ours: when it is gone no other takes its place.
+    pub(crate) owns_daemon: bool,
 }
 
 impl Context {
@@ -96,12 +99,17 @@ impl Context {
             quiet: arguments.quiet,
             colour: !arguments.machine && !arguments.ai && colour(std::io::stdout().is_terminal()),
             stderr_colour: colour(std::io::stderr().is_terminal()),
+            owns_daemon: false,
         }
     }
 
     /// A daemon to call, started if there is none.
     pub(crate) fn daemon(&self) -> std::result::Result<Client, ErrorReply> {
-        velos_client::start::connect_ahead(&Home::from_environment()?, "cli")
+        let home = Home::from_environment()?;
+        if self.owns_daemon {
+            return velos_client::start::connect_ahead_to_running(&home, "cli");
+        }
+        velos_client::start::connect_ahead(&home, "cli")
     }
 
     /// The same, once it has said who it is.
