@@ -185,6 +185,7 @@ impl Control {
         match self.reactor.adopt(token.0, pid, start_ticks, capture) {
             Ok(()) => {
                 if let Some(id) = self.supervisor.instance_by_token(token) {
+                    self.note_adopted_release(token, id);
                     self.open_ears_again(id, token);
                     self.open_passages_again(id, token);
                 }

@@ -71,6 +71,7 @@ pub(crate) struct Control {
     pub(crate) packing: Packing,
     pub(crate) live: Live,
     pub(crate) cgroups: crate::cgroup::Cgroups,
+    pub(crate) releases: crate::release::Releases,
     /// When to make cgroups ahead: a little after a start, so that nobody waits for them.
     pub(crate) spares_at_ns: Option<u64>,
     pub(crate) next_request: u64,
@@ -188,6 +189,7 @@ impl Control {
             packing: Packing::default(),
             live: Live::default(),
             cgroups: crate::cgroup::Cgroups::default(),
+            releases: crate::release::Releases::default(),
             spares_at_ns: Some(velos_ffi::now_ns() + SPARES_FIRST_NS),
             next_request: 1,
             inputs: Vec::new(),

@@ -178,6 +178,11 @@ impl Control {
         if self.supervisor.instance(id).is_none_or(|instance| instance.token != Some(token)) {
             return;
         }
+        self.note_release(token, id);
+        self.spawn_now(token, id);
+    }
+
+    fn spawn_now(&mut self, token: Token, id: InstanceId) {
         let mouth = self.open_ears(id, token);
         self.settle_cgroups();
         let Some(app) = self.supervisor.app_of(id) else { return };

@@ -32,6 +32,7 @@ mod pid_files;
 mod pipes;
 mod processes;
 mod recover;
+mod release;
 mod rest;
 mod rights;
 mod schedule;
