@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
 use velos_client::Home;
 use velos_core::error::ErrorReply;
 use velos_log_engine::query::{LineRef, Merged, Reader, Window};
@@ -13,6 +14,7 @@ use velos_log_engine::{Follower, Line, Stream, Watcher, Woken, merge};
 use super::log_sources::{Source, find};
 use super::logs::cannot_read;
 use super::logs_format::{Format, Formatter, document};
+use super::logs_marks::Marks;
 use super::logs_pager::Sink;
 use super::logs_pipe::{Item, Pipe};
 use super::logs_wanted::{Wanted, now_us};
@@ -36,7 +38,9 @@ pub(crate) fn show(
         format: &wanted.format,
         colour: context.colour,
         clock: Clock::system(),
-        pattern: wanted.pattern.as_ref(),
+        marks: Marks { pattern: wanted.pattern.as_ref(), words: &wanted.words },
+        time_form: wanted.time_form.as_ref(),
+        zone: TimeZone::system(),
         last_second: Default::default(),
     };
     let sink = Sink::new(!streams && wanted.format.is_text());

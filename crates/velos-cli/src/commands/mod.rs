@@ -30,8 +30,10 @@ mod logs_ai;
 mod logs_format;
 mod logs_last;
 mod logs_lines;
+mod logs_marks;
 mod logs_pager;
 mod logs_pipe;
+mod logs_time;
 mod logs_views;
 mod logs_wanted;
 pub(crate) mod mcp_server;
@@ -67,6 +69,8 @@ use velos_core::protocol::InstanceSummary;
 use velos_core::selector::Candidate;
 
 use crate::args::{Color, Globals};
+
+pub(crate) use logs_time::STANDARD as TIME_FORM;
 
 /// Exit code, or a failure for `error.rs`.
 pub(crate) type Result = std::result::Result<u8, ErrorReply>;
