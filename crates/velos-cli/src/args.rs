@@ -451,6 +451,9 @@ pub(crate) struct Start {
     /// Follow the logs of what was started
     #[arg(long)]
     pub(crate) attach: bool,
+    /// Run in the foreground, with a daemon of its own: print the logs, end all at the end of this command
+    #[arg(long, conflicts_with = "no_autostart")]
+    pub(crate) no_daemon: bool,
     /// Arguments of the script
     #[arg(last = true, value_name = "ARGS")]
     pub(crate) args: Vec<std::ffi::OsString>,
@@ -459,7 +462,7 @@ pub(crate) struct Start {
 impl Start {
     /// What was said of `--settle`. Who follows the logs sees for himself.
     pub(crate) fn settle(&self) -> Option<&str> {
-        self.settle.as_deref().or(self.attach.then_some("0"))
+        self.settle.as_deref().or((self.attach || self.no_daemon).then_some("0"))
     }
 
     /// Whether something was said that only the declaration of a new app can hold.
@@ -491,6 +494,9 @@ pub(crate) struct Daemon {
     /// Detach from the terminal
     #[arg(long)]
     pub(crate) background: bool,
+    /// End when the other end of standard input is closed, and keep no list
+    #[arg(long, hide = true, conflicts_with = "background")]
+    pub(crate) owned: bool,
     /// Prove to the running daemon that this binary can take its place
     #[arg(long, hide = true)]
     pub(crate) trial: bool,

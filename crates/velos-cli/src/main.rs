@@ -70,6 +70,9 @@ fn run(context: &Context, command: Command) -> commands::Result {
     match command {
         Command::Start(start) => {
             commands::tell_ignored(context, &start.flags);
+            if start.no_daemon {
+                return commands::foreground::run(context, start);
+            }
             commands::start::run(context, &start)
         }
         Command::Stop(ending) => commands::select::end(context, commands::select::Verb::Stop, &ending),

@@ -2,7 +2,8 @@
 
 use std::io::Read;
 use std::os::fd::AsRawFd;
-use std::process::{Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -21,20 +22,30 @@ const PAUSE_FIRST: Duration = Duration::from_millis(1);
 /// The same as [`connect_or_start`], but the daemon's hello is read with the answer to the first call, which therefore
 /// costs one turn of the daemon in all.
 pub fn connect_ahead(home: &Home, name: &str) -> Result<Client, ErrorReply> {
-    attempt(home, || Client::open(home, name))
+    attempt(home, true, || Client::open(home, name))
+}
+
+/// The same, where only one daemon will do: none is started.
+pub fn connect_ahead_to_running(home: &Home, name: &str) -> Result<Client, ErrorReply> {
+    attempt(home, false, || Client::open(home, name))
 }
 
 /// Connect, starting `velos daemon` of this very binary if needed.
 pub fn connect_or_start(home: &Home, name: &str) -> Result<Client, ErrorReply> {
-    attempt(home, || Client::greet(home, name, PATIENCE))
+    attempt(home, true, || Client::greet(home, name, PATIENCE))
 }
 
-fn attempt(home: &Home, connect: impl Fn() -> Result<Client, Failure>) -> Result<Client, ErrorReply> {
+fn attempt(
+    home: &Home,
+    may_start: bool,
+    connect: impl Fn() -> Result<Client, Failure>,
+) -> Result<Client, ErrorReply> {
     for attempt in 0..ATTEMPTS {
         match connect() {
             Ok(client) => return Ok(client),
             Err(Failure::Other(error)) => return Err(error),
-            Err(Failure::NoDaemon) => start(home)?,
+            Err(Failure::NoDaemon) if may_start => start(home)?,
+            Err(Failure::NoDaemon) => return Err(Failure::NoDaemon.into()),
             // It took the connection, but ends: another has to follow it.
             Err(Failure::HungUp) => {}
         }
@@ -49,12 +60,24 @@ fn start(home: &Home) -> Result<(), ErrorReply> {
     let executable =
         std::env::current_exe().map_err(|error| no_daemon(home, &format!("cannot find myself: {error}")))?;
     let mut command = Command::new(&executable);
-    command.args(["daemon", "--background"]);
+    command.args(["daemon", "--background"]).stdin(Stdio::null());
+    // It outlives us; nobody waits for it here.
+    launch(home, command).map(drop)
+}
+
+/// Start a daemon that ends when the standard input of this child is closed, which the kernel does when we end, however
+/// that comes. Refused when a daemon runs already.
+pub fn start_owned(home: &Home) -> Result<Child, ErrorReply> {
+    let executable =
+        std::env::current_exe().map_err(|error| no_daemon(home, &format!("cannot find myself: {error}")))?;
+    let mut command = Command::new(&executable);
+    // What is typed at our terminal is for us, and we tell it.
+    command.args(["daemon", "--owned"]).stdin(Stdio::piped()).process_group(0);
     launch(home, command)
 }
 
 /// Run a command that becomes a daemon, until it says that it listens.
-fn launch(home: &Home, mut command: Command) -> Result<(), ErrorReply> {
+fn launch(home: &Home, mut command: Command) -> Result<Child, ErrorReply> {
     let program = command.get_program().to_os_string();
     let failed = |error: std::io::Error| {
         no_daemon(home, &format!("cannot run {}: {error}", std::path::Path::new(&program).display()))
@@ -64,24 +87,25 @@ fn launch(home: &Home, mut command: Command) -> Result<(), ErrorReply> {
     for key in velos_core::app::OWN_VARIABLES {
         command.env_remove(key);
     }
-    let child = command
+    let mut child = command
         .env("VELOS_HOME", home.path())
         .env("VELOS_READY_FD", theirs.as_raw_fd().to_string())
-        .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .map_err(failed)?;
     drop(theirs);
-    // It outlives us; nobody waits for it here.
-    drop(child);
     let mut answer = String::new();
     ours.read_to_string(&mut answer).map_err(failed)?;
-    match answer.trim() {
-        "R" => Ok(()),
-        "" => Err(no_daemon(home, "it ended without a word")),
-        reason => Err(ErrorReply::new(ErrorCode::NoDaemon, message(reason))),
+    if answer.trim() == "R" {
+        return Ok(child);
     }
+    // It is as good as gone.
+    drop(child.stdin.take());
+    Err(match answer.trim() {
+        "" => no_daemon(home, "it ended without a word"),
+        reason => ErrorReply::new(ErrorCode::NoDaemon, message(reason)),
+    })
 }
 
 fn message(reason: &str) -> String {
@@ -106,8 +130,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path()).unwrap();
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", script]);
-        let result = launch(&home, command);
+        command.args(["-c", script]).stdin(Stdio::null());
+        let result = launch(&home, command).map(drop);
         (folder, result)
     }
 

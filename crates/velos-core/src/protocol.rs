@@ -215,6 +215,9 @@ pub struct InstanceSummary {
     pub namespace: String,
     /// Number within the app, from 0.
     pub slot: u32,
+    /// Of what was started, when a manifest near the script tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// What is.
     pub phase: Phase,
     /// What is wanted.

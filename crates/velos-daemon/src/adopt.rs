@@ -18,6 +18,10 @@ impl Control {
         if saved.is_none() && !complaints.is_empty() {
             saved = self.recover(&mut complaints);
         }
+        if self.home.is_owned {
+            // After a boot nothing of it runs, and nobody asked for it now.
+            saved = saved.filter(|saved| saved.boot_id == self.identity.boot_id);
+        }
         for complaint in complaints {
             self.log.line(&format!("state: {complaint}"));
             self.note(None, What::Note { text: format!("state: {complaint}") });
@@ -181,6 +185,7 @@ impl Control {
         match self.reactor.adopt(token.0, pid, start_ticks, capture) {
             Ok(()) => {
                 if let Some(id) = self.supervisor.instance_by_token(token) {
+                    self.note_adopted_release(token, id);
                     self.open_ears_again(id, token);
                     self.open_passages_again(id, token);
                 }

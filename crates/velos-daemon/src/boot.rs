@@ -55,6 +55,7 @@ pub(crate) fn run(config: &Config) -> i32 {
     if let Some(number) = std::env::var(HANDOVER_VARIABLE).ok().and_then(|text| text.parse().ok()) {
         let mut home = Home::open(&config.home);
         home.is_foreground = !config.background;
+        home.is_owned = config.owned;
         return match Handover::read(number) {
             Ok(handover) => control::run(&home, handover, Starter::default()),
             Err(error) => {
@@ -118,6 +119,7 @@ enum Begun {
 fn begin(config: &Config) -> Result<Begun, HomeError> {
     let mut home = Home::prepare(&config.home)?;
     home.is_foreground = !config.background;
+    home.is_owned = config.owned;
     let start_lock = home.lock_start()?;
     let Some(lock) = home.lock_daemon()? else { return Ok(Begun::RunsAlready) };
     if config.background {

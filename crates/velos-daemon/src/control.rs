@@ -31,6 +31,7 @@ use crate::live_logs::Live;
 use crate::log_work::LogWork;
 use crate::packing::Packing;
 use crate::pid_files::PidFiles;
+use crate::release::Releases;
 use crate::rest::Rest;
 use crate::saving::Saving;
 use crate::taken::Taken;
@@ -65,6 +66,7 @@ pub(crate) struct Control {
     // Runs of apps.
     pub(crate) captures: Captures,
     pub(crate) cgroups: Cgroups,
+    pub(crate) releases: Releases,
     pub(crate) ahead: Ahead,
     pub(crate) ears: Ears,
     pub(crate) hooks: hooks::Running,
@@ -107,6 +109,11 @@ pub(crate) fn run_then(home: &Home, handover: Handover, starter: Starter, listen
             return EXIT_CANNOT_BEGIN;
         }
     };
+    if let Err(reason) = control.watch_owner() {
+        complain(home, &format!("cannot begin: {reason}"));
+        starter.failed(&reason);
+        return EXIT_CANNOT_BEGIN;
+    }
     control.restore();
     if control.handover.how == velos_core::event::DaemonStart::Upgrade {
         let executable = control.identity.executable.clone().into();
@@ -147,6 +154,7 @@ impl Control {
             rest: Rest::default(),
             next_request: 1,
             captures: Captures::default(),
+            releases: Releases::default(),
             cgroups: Cgroups::default(),
             ahead: Ahead::after_start_of_daemon(velos_ffi::now_ns()),
             ears: Ears::default(),

@@ -8,7 +8,7 @@ use velos_supervisor::Input;
 
 use crate::control::Control;
 use crate::tokens::Kind;
-use crate::{health, saving, taken, watch};
+use crate::{health, owner, saving, taken, watch};
 
 /// An event without borrowed parts.
 pub(crate) enum Happened {
@@ -64,6 +64,7 @@ impl Control {
             Happened::Signal { number } => self.shutdown_by_signal(number),
             Happened::FdReady { tag: health::TAG } => self.probes_ended(),
             Happened::FdReady { tag: watch::TAG } => self.files_changed(),
+            Happened::FdReady { tag: owner::TAG } => self.owner_may_be_gone(),
             Happened::FdReady { tag } if tag >= taken::FIRST_TAG => self.pass_on(tag),
             Happened::FdReady { tag } => self.heard(tag),
             Happened::Nothing => {}

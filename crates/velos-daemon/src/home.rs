@@ -34,12 +34,15 @@ pub(crate) struct Home {
     root: PathBuf,
     /// The daemon was not detached: somebody waits for its end.
     pub(crate) is_foreground: bool,
+    /// Whoever started the daemon holds a pipe whose other end is our standard input: with him it ends. It knows only
+    /// what it is told itself; the list of the daemon in the background stays as it is.
+    pub(crate) is_owned: bool,
 }
 
 impl Home {
     /// Make the folder and its sub-folders if needed and check that nobody else can write there.
     pub(crate) fn prepare(root: &Path) -> Result<Self, HomeError> {
-        let home = Self { root: root.to_path_buf(), is_foreground: false };
+        let home = Self { root: root.to_path_buf(), is_foreground: false, is_owned: false };
         make_private(root)?;
         check(root)?;
         for path in [home.logs(), home.run(), home.pids()] {
@@ -53,7 +56,7 @@ impl Home {
     }
 
     pub(crate) fn open(root: &Path) -> Self {
-        Self { root: root.to_path_buf(), is_foreground: false }
+        Self { root: root.to_path_buf(), is_foreground: false, is_owned: false }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -73,7 +76,7 @@ impl Home {
     }
 
     pub(crate) fn state(&self) -> PathBuf {
-        self.root.join("state.mp")
+        self.root.join(if self.is_owned { "foreground.mp" } else { "state.mp" })
     }
 
     pub(crate) fn logs(&self) -> PathBuf {

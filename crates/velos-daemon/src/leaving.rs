@@ -2,7 +2,6 @@
 
 use velos_core::event::{Event, What};
 use velos_core::instance::{Exit, Phase};
-use velos_supervisor::{Command, Input};
 
 use crate::control::Control;
 use crate::link::{self, Packet};
@@ -19,9 +18,7 @@ fn code_after(exit: Option<Exit>) -> i32 {
 
 impl Control {
     pub(crate) fn shutdown_by_signal(&mut self, number: i32) {
-        let ticket = self.clients.internal_ticket();
-        let by = velos_core::signal::Signal(number).to_string();
-        self.inputs.push(Input::Command { ticket, by, command: Command::Shutdown { forget: false } });
+        self.shut_down(&velos_core::signal::Signal(number).to_string());
     }
 
     /// In the foreground the end of a critical app is the end of all, with its exit code.
@@ -45,7 +42,11 @@ impl Control {
     pub(crate) fn leave(mut self) -> i32 {
         // Past all that waits: none of it matters any more. An exit code of 0 says the same to a guardian that has no room.
         let _ = link::send(&self.handover.link, &Packet::Orderly, &[]);
-        self.save_last();
+        if self.has_nothing_to_keep() {
+            self.forget_table();
+        } else {
+            self.save_last();
+        }
         self.send_all_held();
         self.log.line("daemon ends");
         // The socket goes first, so that who comes now starts a new daemon instead of waiting for us.

@@ -38,12 +38,14 @@ mod live;
 mod live_logs;
 mod log_work;
 mod messages;
+mod owner;
 mod packing;
 mod pid_files;
 mod pipes;
 mod processes;
 mod questions;
 mod recover;
+mod release;
 mod rest;
 mod rights;
 mod saving;
@@ -71,6 +73,8 @@ pub struct Config {
     pub home: PathBuf,
     /// Detach: own session, standard streams to `daemon.log`.
     pub background: bool,
+    /// End when the other end of standard input is closed, and forget what was started.
+    pub owned: bool,
 }
 
 /// Run the daemon until it is shut down. Returns the exit code of the process.
@@ -88,6 +92,7 @@ pub fn run_guardian(config: &Config, table: std::os::fd::RawFd, is_trial: bool) 
     velos_ffi::process::survive_file_size_limit();
     let mut home = home::Home::open(&config.home);
     home.is_foreground = !config.background;
+    home.is_owned = config.owned;
     if is_trial { guardian::try_out(&home, table) } else { guardian::resume(&home, table) }
 }
 

@@ -75,6 +75,15 @@ pub(crate) fn older(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// The generations of a table, and the files that its writer fills before it gives them these names.
+pub(crate) fn all_of(path: &Path) -> [PathBuf; 4] {
+    ["", ".1", ".tmp", ".1.tmp"].map(|ending| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    })
+}
+
 /// Read the newest good generation.
 pub(crate) fn load(path: &Path) -> Loaded {
     let mut complaints = Vec::new();

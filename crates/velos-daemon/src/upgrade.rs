@@ -198,6 +198,7 @@ impl Control {
             Ok(memory) => Command::new(executable.as_os_str())
                 .arg("daemon")
                 .args(Some("--background").filter(|_| !home.is_foreground))
+                .args(Some("--owned").filter(|_| home.is_owned))
                 .env(HANDOVER_VARIABLE, std::os::fd::AsRawFd::as_raw_fd(&memory).to_string())
                 .env("VELOS_HOME", home.root())
                 .envs(

@@ -85,6 +85,7 @@ impl Control {
             name: spec.name.as_str().to_owned(),
             namespace: spec.namespace.clone(),
             slot: instance.slot,
+            version: self.release(id),
             phase: instance.phase,
             goal: instance.goal,
             pid: instance.identity.map(|identity| identity.pid),

@@ -72,18 +72,22 @@ mod platform {
 
         /// Sleep. `output` is where we write to.
         pub fn wait(&mut self, output: BorrowedFd<'_>) -> io::Result<Woken> {
+            self.wait_while_all_are_open(&[output])
+        }
+
+        /// The same; nobody reads any more when any of these pipes is closed at its other end.
+        pub fn wait_while_all_are_open(&mut self, pipes: &[BorrowedFd<'_>]) -> io::Result<Woken> {
             loop {
-                let mut fds = [
-                    PollFd::new(self.inotify.as_fd(), PollFlags::POLLIN),
-                    PollFd::new(output, PollFlags::empty()),
-                ];
+                let mut fds = vec![PollFd::new(self.inotify.as_fd(), PollFlags::POLLIN)];
+                fds.extend(pipes.iter().map(|pipe| PollFd::new(*pipe, PollFlags::empty())));
                 match poll(&mut fds, PollTimeout::NONE) {
                     Ok(_) => {}
                     Err(Errno::EINTR) => continue,
                     Err(errno) => return Err(errno.into()),
                 }
                 let gone = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
-                if fds.get(1).and_then(PollFd::revents).is_some_and(|events| events.intersects(gone)) {
+                let is_gone = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| events.intersects(gone));
+                if fds.iter().skip(1).any(is_gone) {
                     return Ok(Woken::NobodyReads);
                 }
                 match self.inotify.read_events() {
@@ -129,7 +133,12 @@ mod platform {
 
         /// Sleep. `output` is where we write to.
         pub fn wait(&mut self, output: BorrowedFd<'_>) -> io::Result<Woken> {
-            let mut fds = [PollFd::new(output, PollFlags::empty())];
+            self.wait_while_all_are_open(&[output])
+        }
+
+        /// The same; nobody reads any more when any of these pipes is closed at its other end.
+        pub fn wait_while_all_are_open(&mut self, pipes: &[BorrowedFd<'_>]) -> io::Result<Woken> {
+            let mut fds: Vec<_> = pipes.iter().map(|pipe| PollFd::new(*pipe, PollFlags::empty())).collect();
             match poll(&mut fds, PollTimeout::from(LOOK_AGAIN_MS)) {
                 Ok(0) | Err(Errno::EINTR) => Ok(Woken::FolderChanged),
                 Ok(_) => Ok(Woken::NobodyReads),

@@ -31,6 +31,7 @@ impl Supervisor {
             Command::Reset(ids) => self.reset(ticket, ids, out),
             Command::Signal(ids, signal) => self.signal(ticket, ids, signal, out),
             Command::Delete(ids) => self.each(now, ticket, by, Verb::Delete, ids, out),
+            Command::Hurry => self.kill_what_is_stopping(now),
             Command::Shutdown { forget } => {
                 self.shutting_down = true;
                 let ids: Vec<InstanceId> = self.instances.keys().copied().collect();

@@ -150,4 +150,6 @@ pub enum Command {
         /// Empty the table.
         forget: bool,
     },
+    /// While all is stopped: nobody waits for grace any more.
+    Hurry,
 }

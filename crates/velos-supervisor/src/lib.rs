@@ -93,6 +93,11 @@ impl Supervisor {
         instances.chain(self.reload_deadline()).min()
     }
 
+    /// Whether all is being stopped for good.
+    pub fn is_shutting_down(&self) -> bool {
+        self.shutting_down
+    }
+
     /// All instances by id.
     pub fn instances(&self) -> impl Iterator<Item = &Instance> {
         self.instances.values()

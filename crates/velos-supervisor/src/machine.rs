@@ -168,6 +168,13 @@ impl Supervisor {
         }
     }
 
+    /// Their deadlines have come.
+    pub(crate) fn kill_what_is_stopping(&mut self, now: Now) {
+        for instance in self.instances.values_mut().filter(|instance| instance.phase == Phase::Stopping) {
+            instance.deadline_ns = Some(now.mono_ns);
+        }
+    }
+
     // ---- what follows -----------------------------------------------------------------------------
 
     /// Start; but first end what an earlier run left behind.

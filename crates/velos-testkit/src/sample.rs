@@ -14,6 +14,7 @@ fn online(id: u32, name: &str, slot: u32) -> InstanceSummary {
         name: name.into(),
         namespace: "default".into(),
         slot,
+        version: (name == "api").then(|| "1.14.2".to_owned()),
         phase: Phase::Online,
         goal: Goal::Up,
         pid: Some(12_345),

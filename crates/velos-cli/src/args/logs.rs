@@ -64,6 +64,13 @@ pub(crate) struct Logs {
     /// Date, milliseconds and time zone with each line
     #[arg(long, conflicts_with_all = ["raw", "format"])]
     pub(crate) timestamps: bool,
+    /// The time in a form of yours, as strftime's "%H:%M:%S" or PM2's "HH:mm:ss" [default: YYYY-MM-DD-HH:mm:ss]
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, default_missing_value = crate::commands::TIME_FORM,
+        conflicts_with_all = ["raw", "timestamps", "patterns", "errors", "summary"])]
+    pub(crate) timestamp: Option<String>,
+    /// Mark this text in the lines, on a terminal (may be given several times)
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, conflicts_with_all = ["raw", "patterns", "errors", "summary"])]
+    pub(crate) highlight: Vec<String>,
     /// A line as "{time} {app} {stream} {level} {text}", or json
     #[arg(long, value_name = "TEMPLATE", conflicts_with = "raw")]
     pub(crate) format: Option<String>,

@@ -176,7 +176,13 @@ mod tests {
     }
 
     fn context(machine: bool) -> crate::commands::Context {
-        crate::commands::Context { machine, quiet: false, colour: false, stderr_colour: false }
+        crate::commands::Context {
+            machine,
+            quiet: false,
+            colour: false,
+            stderr_colour: false,
+            owns_daemon: false,
+        }
     }
 
     #[test]

@@ -47,6 +47,7 @@ fn describe(info: &InstanceInfo, words: &[String]) -> String {
         ("id", one.id.0.to_string()),
         ("instance", one.slot.to_string()),
         ("namespace", one.namespace.clone()),
+        ("version", one.version.clone().unwrap_or_else(|| "-".to_owned())),
         ("status", one.phase.status().to_owned()),
         ("pid", one.pid.map_or("-".to_owned(), |pid| pid.to_string())),
         ("user", one.user.clone()),

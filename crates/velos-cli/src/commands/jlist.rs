@@ -45,6 +45,7 @@ fn shape(info: &InstanceInfo, now_ms: i64) -> Value {
             "status": status,
             "name": one.name,
             "namespace": one.namespace,
+            "version": one.version.as_deref().unwrap_or("N/A"),
             "pm_id": one.id.0,
             "restart_time": one.restarts,
             "unstable_restarts": info.unstable,

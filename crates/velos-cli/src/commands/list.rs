@@ -9,10 +9,14 @@ use crate::args::{List, Sort, SortBy};
 use crate::output::{print, print_json, width};
 use crate::table::{Cell, Column, table};
 
-const COLUMNS: [Column; 12] = [
+/// Place of the versions among the columns.
+const VERSION_AT: usize = 3;
+
+const COLUMNS: [Column; 13] = [
     Column { title: "id", right: true, expendable: 0 },
     Column { title: "name", right: false, expendable: 0 },
     Column { title: "namespace", right: false, expendable: 9 },
+    Column { title: "version", right: false, expendable: 13 },
     Column { title: "mode", right: false, expendable: 12 },
     Column { title: "pid", right: true, expendable: 5 },
     Column { title: "uptime", right: true, expendable: 4 },
@@ -66,7 +70,7 @@ fn render(
     if instances.is_empty() {
         return "Nothing was started yet. Try: velos start app.js\n".to_owned();
     }
-    let rows: Vec<Vec<Cell>> = instances.iter().map(row).collect();
+    let mut rows: Vec<Vec<Cell>> = instances.iter().map(row).collect();
     let mut text = if is_mini {
         let line = |one: &InstanceSummary| {
             let name = super::shown_name(&one.name, one.slot);
@@ -74,7 +78,13 @@ fn render(
         };
         return instances.iter().map(line).collect();
     } else {
-        table(&COLUMNS, &rows, width, colour)
+        let mut columns = COLUMNS.to_vec();
+        if instances.iter().all(|one| one.version.is_none()) {
+            // Nobody knows one.
+            columns.remove(VERSION_AT);
+            rows.iter_mut().for_each(|cells| drop(cells.remove(VERSION_AT)));
+        }
+        table(&columns, &rows, width, colour)
     };
     for instance in instances {
         text.push_str(&remark(instance, &last_words(instance)));
@@ -99,6 +109,7 @@ fn row(one: &InstanceSummary) -> Vec<Cell> {
         Cell::new(one.id.0.to_string()),
         Cell::new(one.name.as_str()),
         Cell::new(one.namespace.as_str()),
+        Cell::new(one.version.clone().unwrap_or_else(none)),
         Cell::new(match one.mode {
             ExecMode::Fork => "fork",
             ExecMode::Cluster => "cluster",

@@ -1,6 +1,7 @@
 //! `velos logs`: straight from disk, so it works without a daemon and after an app is gone.
 
 use std::io::IsTerminal;
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 use velos_client::Home;
@@ -12,6 +13,15 @@ use super::logs_wanted::Wanted;
 use crate::args::Logs;
 
 pub(crate) fn run(context: &super::Context, logs: &Logs) -> super::Result {
+    run_until(context, logs, None)
+}
+
+/// The same; where lines are followed, until the other end of this pipe is closed.
+pub(crate) fn run_until(
+    context: &super::Context,
+    logs: &Logs,
+    until: Option<BorrowedFd<'_>>,
+) -> super::Result {
     let home = Home::from_environment()?;
     let view = View::of(logs);
     // A window that is asked for has an end.
@@ -33,7 +43,7 @@ pub(crate) fn run(context: &super::Context, logs: &Logs) -> super::Result {
     let sources = find(&home, &logs.targets)?;
     match view {
         Some(view) => super::logs_views::show(context, logs, view, &wanted, &sources),
-        None => super::logs_lines::show(context, &home, logs, &wanted, sources, streams),
+        None => super::logs_lines::show(context, &home, logs, &wanted, sources, streams, until),
     }
 }
 

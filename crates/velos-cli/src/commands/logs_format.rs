@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use velos_core::error::ErrorReply;
 use velos_log_engine::level::Level;
-use velos_log_engine::query::Pattern;
 use velos_log_engine::{Line, Stream, neutralise};
 
+use super::logs_marks::Marks;
 use super::logs_pipe::Item;
+use super::logs_time::TimeForm;
 use crate::args::Logs;
 use crate::clock::Clock;
 
@@ -140,7 +141,9 @@ pub(crate) struct Formatter<'a> {
     pub(crate) format: &'a Format,
     pub(crate) colour: bool,
     pub(crate) clock: Clock,
-    pub(crate) pattern: Option<&'a Pattern>,
+    pub(crate) marks: Marks<'a>,
+    pub(crate) time_form: Option<&'a TimeForm>,
+    pub(crate) zone: TimeZone,
     /// The last second that was asked for, and how it reads: many lines share theirs.
     pub(crate) last_second: RefCell<(u64, String)>,
 }
@@ -180,6 +183,9 @@ impl Formatter<'_> {
     }
 
     fn time(&self, us: u64) -> String {
+        if let Some(form) = self.time_form {
+            return form.write(us, &self.zone);
+        }
         match self.format {
             Format::Text { is_exact: false } => {
                 let mut last = self.last_second.borrow_mut();
@@ -197,11 +203,11 @@ impl Formatter<'_> {
         for piece in pieces {
             let text = match piece {
                 Piece::Text(text) => text.clone(),
-                Piece::Time => line.time_us.map_or_else(|| "-".to_owned(), exact),
+                Piece::Time => line.time_us.map_or_else(|| "-".to_owned(), |us| self.time(us)),
                 Piece::App => name.to_owned(),
                 Piece::Stream => stream_name(line.stream).to_owned(),
                 Piece::Level => level.map_or("-", Level::name).to_owned(),
-                Piece::Line => neutralise(&line.bytes, self.colour),
+                Piece::Line => self.highlighted(&line.bytes),
             };
             out.extend_from_slice(text.as_bytes());
         }
@@ -224,23 +230,10 @@ impl Formatter<'_> {
     }
 
     fn highlighted(&self, bytes: &[u8]) -> String {
-        let Some(pattern) = self.pattern.filter(|_| self.colour) else {
+        if !self.colour || self.marks.are_none() {
             return neutralise(bytes, self.colour);
-        };
-        let plain = neutralise(bytes, false);
-        let (mut text, mut last) = (String::with_capacity(plain.len() + 16), 0);
-        for (start, end) in pattern.matches(&plain) {
-            let (Some(before), Some(found)) = (plain.get(last..start), plain.get(start..end)) else {
-                continue;
-            };
-            text.push_str(before);
-            text.push_str("\x1b[1;31m");
-            text.push_str(found);
-            text.push_str("\x1b[0m");
-            last = end;
         }
-        text.push_str(plain.get(last..).unwrap_or_default());
-        text
+        self.marks.put_into(&neutralise(bytes, false))
     }
 }
 

@@ -1,9 +1,10 @@
 //! `velos logs` as lines: those of the past, then those that come.
 
 use std::collections::HashMap;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
 use velos_client::Home;
 use velos_core::error::ErrorReply;
 use velos_log_engine::query::{LineRef, Merged, Reader, Window};
@@ -13,6 +14,7 @@ use velos_log_engine::{Follower, Line, Stream, Watcher, Woken, merge};
 use super::log_sources::{Source, find};
 use super::logs::cannot_read;
 use super::logs_format::{Format, Formatter, document};
+use super::logs_marks::Marks;
 use super::logs_pager::Sink;
 use super::logs_pipe::{Item, Pipe};
 use super::logs_wanted::{Wanted, now_us};
@@ -30,12 +32,15 @@ pub(crate) fn show(
     wanted: &Wanted,
     sources: Vec<Source>,
     streams: bool,
+    until: Option<BorrowedFd<'_>>,
 ) -> super::Result {
     let formatter = Formatter {
         format: &wanted.format,
         colour: context.colour,
         clock: Clock::system(),
-        pattern: wanted.pattern.as_ref(),
+        marks: Marks { pattern: wanted.pattern.as_ref(), words: &wanted.words },
+        time_form: wanted.time_form.as_ref(),
+        zone: TimeZone::system(),
         last_second: Default::default(),
     };
     let sink = Sink::new(!streams && wanted.format.is_text());
@@ -65,7 +70,7 @@ pub(crate) fn show(
     }
     screen.flush()?;
     if streams && screen.printed == Printed::Read {
-        return screen.follow(home, logs);
+        return screen.follow(home, logs, until);
     }
     screen.sink.finish()?;
     Ok(0)
@@ -229,7 +234,8 @@ impl Screen<'_> {
         Ok(())
     }
 
-    fn follow(&mut self, home: &Home, logs: &Logs) -> super::Result {
+    /// `until` the other end of this pipe is closed, or for ever.
+    fn follow(&mut self, home: &Home, logs: &Logs, until: Option<BorrowedFd<'_>>) -> super::Result {
         let begin_us = now_us();
         let watch_failed = |error: std::io::Error| {
             super::failed(format!("cannot watch the logs: {error}"))
@@ -250,10 +256,19 @@ impl Screen<'_> {
             if self.printed == Printed::NobodyReads {
                 return Ok(0);
             }
-            is_changed = match watcher.wait(std::io::stdout().as_fd()).map_err(watch_failed)? {
+            let stdout = std::io::stdout();
+            let pipes: Vec<BorrowedFd<'_>> = std::iter::once(stdout.as_fd()).chain(until).collect();
+            is_changed = match watcher.wait_while_all_are_open(&pipes).map_err(watch_failed)? {
                 Woken::Grown => false,
                 Woken::FolderChanged => true,
-                Woken::NobodyReads => return Ok(0),
+                Woken::NobodyReads => {
+                    if until.is_some() {
+                        // All is written by now.
+                        self.find_new(home, logs, begin_us)?;
+                        self.look()?;
+                    }
+                    return Ok(0);
+                }
             };
         }
     }

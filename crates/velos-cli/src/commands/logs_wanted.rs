@@ -9,6 +9,7 @@ use velos_log_engine::query::{Levels, Pattern, PatternError, WhenError, Window, 
 use velos_log_engine::summary::Period;
 
 use super::logs_format::Format;
+use super::logs_time::TimeForm;
 use crate::args::Logs;
 
 /// Lines of the past when nothing else is asked for.
@@ -26,6 +27,10 @@ pub(crate) struct Wanted {
     pub(crate) out: bool,
     pub(crate) err: bool,
     pub(crate) format: Format,
+    /// How the time of a line reads, if it is said.
+    pub(crate) time_form: Option<TimeForm>,
+    /// What is marked in lines.
+    pub(crate) words: Vec<String>,
 }
 
 impl Wanted {
@@ -33,6 +38,15 @@ impl Wanted {
         let window = window(logs)?;
         let pattern = logs.grep.as_deref().map(|text| Pattern::new(text, logs.ignore_case, logs.invert));
         let levels = logs.level.as_deref().map(str::parse::<Levels>).transpose();
+        let format = Format::of(logs, machine, follows)?;
+        if format.is_documents() && (logs.timestamp.is_some() || !logs.highlight.is_empty()) {
+            return Err(super::usage(
+                "--timestamp and --highlight are for people; a document has the time as time_us",
+            ));
+        }
+        if logs.highlight.iter().any(String::is_empty) {
+            return Err(super::usage("--highlight: the text is empty"));
+        }
         let is_filtered = logs.grep.is_some() || logs.level.is_some() || !window.is_all();
         let limit = logs.lines.or(if is_filtered { None } else { Some(LINES) });
         Ok(Self {
@@ -46,7 +60,9 @@ impl Wanted {
             limit,
             out: !logs.err,
             err: !logs.out,
-            format: Format::of(logs, machine, follows)?,
+            format,
+            time_form: logs.timestamp.as_deref().map(TimeForm::parse).transpose()?,
+            words: logs.highlight.clone(),
         })
     }
 

@@ -14,6 +14,7 @@ pub(crate) mod env;
 pub(crate) mod events;
 mod events_live;
 pub(crate) mod flush;
+pub(crate) mod foreground;
 mod from_file;
 pub(crate) mod health;
 pub(crate) mod import;
@@ -30,8 +31,10 @@ mod logs_ai;
 mod logs_format;
 mod logs_last;
 mod logs_lines;
+mod logs_marks;
 mod logs_pager;
 mod logs_pipe;
+mod logs_time;
 mod logs_views;
 mod logs_wanted;
 pub(crate) mod mcp_server;
@@ -68,6 +71,8 @@ use velos_core::selector::Candidate;
 
 use crate::args::{Color, Globals};
 
+pub(crate) use logs_time::STANDARD as TIME_FORM;
+
 /// Exit code, or a failure for `error.rs`.
 pub(crate) type Result = std::result::Result<u8, ErrorReply>;
 
@@ -78,6 +83,8 @@ pub(crate) struct Context {
     pub(crate) quiet: bool,
     pub(crate) colour: bool,
     pub(crate) stderr_colour: bool,
+    /// The daemon is ours: when it is gone no other takes its place.
+    pub(crate) owns_daemon: bool,
 }
 
 impl Context {
@@ -97,12 +104,17 @@ impl Context {
             quiet: arguments.quiet,
             colour: !arguments.machine && !arguments.ai && colour(std::io::stdout().is_terminal()),
             stderr_colour: colour(std::io::stderr().is_terminal()),
+            owns_daemon: false,
         }
     }
 
     /// A daemon to call, started if there is none.
     pub(crate) fn daemon(&self) -> std::result::Result<Client, ErrorReply> {
-        velos_client::start::connect_ahead(&Home::from_environment()?, "cli")
+        let home = Home::from_environment()?;
+        if self.owns_daemon {
+            return velos_client::start::connect_ahead_to_running(&home, "cli");
+        }
+        velos_client::start::connect_ahead(&home, "cli")
     }
 
     /// The same, once it has said who it is.

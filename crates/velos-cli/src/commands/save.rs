@@ -214,8 +214,13 @@ mod tests {
         write(&path, &Dump { version: 1, apps: Vec::new() }).unwrap();
         std::fs::write(&path, "{").unwrap();
         assert!(read(&path).is_err());
-        let context =
-            super::super::Context { machine: false, quiet: true, colour: false, stderr_colour: false };
+        let context = super::super::Context {
+            machine: false,
+            quiet: true,
+            colour: false,
+            stderr_colour: false,
+            owns_daemon: false,
+        };
         let dump = newest(&context, &path).unwrap().unwrap();
         assert!(!dump.apps[0].up && dump.apps[0].spec == spec, "the list before it");
         std::fs::remove_file(older(&path)).unwrap();

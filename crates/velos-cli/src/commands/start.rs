@@ -65,7 +65,7 @@ pub(crate) fn run(context: &super::Context, start: &Start) -> super::Result {
         // A closed stderr changes nothing about the exit code.
         let _ = std::io::stderr().write_all(doubts.as_bytes());
     }
-    if code == 0 && start.attach && !context.machine {
+    if code == 0 && start.attach && !start.no_daemon && !context.machine {
         let logs = Logs { targets: started, follow: true, since: Some(moment(begin)), ..Logs::default() };
         return super::logs::run(context, &logs);
     }
@@ -143,7 +143,7 @@ fn run_files(context: &super::Context, start: &Start) -> super::Result {
 }
 
 /// As `--since` takes it.
-fn moment(us: u64) -> String {
+pub(crate) fn moment(us: u64) -> String {
     let us = i64::try_from(us).unwrap_or(i64::MAX);
     jiff::Timestamp::from_microsecond(us).map(|time| time.to_string()).unwrap_or_default()
 }

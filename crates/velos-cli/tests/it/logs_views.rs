@@ -257,3 +257,44 @@ fn agents_get_few_tokens_and_no_secrets() {
     let patterns: Vec<Value> = env.json(&["logs", "shop", "--patterns", "--ai"]);
     assert_eq!(patterns[0]["top"][0][1], 5);
 }
+
+#[test]
+fn times_in_a_form_of_yours_and_marks() {
+    let env = env();
+    env.set_variable("TZ", "UTC");
+    write(&env, "web-out.log", 0, &[(5, "GET /a 200"), (4, "GET /b 500")]);
+    let shown = |args: &[&str]| env.run(&[&["logs", "web", "--nostream"], args].concat()).ok().stdout;
+    let now = |form: &str| date(&env, form);
+    // Whatever the minute is by now, the day was the same five minutes before, or this test runs at midnight.
+    for (form, strftime) in [("[day] YYYY/MM/DD", "day %Y/%m/%d"), ("%Y/%m/%d", "%Y/%m/%d")] {
+        let day = now(strftime);
+        assert!(shown(&["--timestamp", form]).starts_with(&format!("[{day}] GET /a")), "{form}");
+    }
+    assert!(
+        shown(&["--timestamp"]).lines().all(|line| line.len() == "[2026-03-01-07:05:03] GET /a 200".len())
+    );
+    let template = shown(&["--timestamp=[T]HH", "--format", "{time}|{text}"]);
+    assert!(
+        template.starts_with('T') && template.get(3..).unwrap().starts_with("|GET /a 200\n"),
+        "{template}"
+    );
+    let marked = shown(&["--highlight", "GET", "--highlight", "500", "--color", "always"]);
+    assert!(marked.contains("\u{1b}[30;43mGET\u{1b}[0m /b \u{1b}[30;43m500\u{1b}[0m"), "{marked:?}");
+    assert!(!shown(&["--highlight", "GET"]).contains('\u{1b}'), "not on a terminal");
+    for (args, word) in [
+        (["--timestamp", "web"], "tells neither"),
+        (["--timestamp", "%H%"], "--timestamp"),
+        (["--highlight", ""], "empty"),
+        (["--highlight", "x"], "for people"),
+    ] {
+        let machine: &[&str] = if word == "for people" { &["--json"] } else { &[] };
+        env.run(&[&["logs"], &args[..], machine].concat()).fails(2, &[word]);
+    }
+}
+
+/// The time now, as date(1) tells it.
+fn date(env: &TestEnv, form: &str) -> String {
+    let mut command = std::process::Command::new("date");
+    command.arg("-u").arg(format!("+{form}")).current_dir(env.work());
+    velos_testkit::run(command).ok().stdout.trim().to_owned()
+}

@@ -20,6 +20,7 @@ mod fault_load;
 mod fault_power;
 mod fault_processes;
 mod flags;
+mod foreground;
 mod health;
 mod hooks;
 mod identity;

@@ -482,3 +482,36 @@ fn success_and_failure_are_told_as_by_pm2() {
         assert_eq!(output.code == 0, expected == "+", "{line}: {output:?}");
     }
 }
+
+#[test]
+fn the_version_is_that_of_what_was_started() {
+    let env = env();
+    let version = || env.instance("api").version;
+    let package = |version: &str| {
+        env.file("package.json", &format!("{{\"name\": \"x\", \"version\": \"{version}\"}}"), 0o644);
+    };
+    package("1.4.0");
+    std::fs::create_dir(env.work().join("bin")).unwrap();
+    env.file("bin/api.sh", "while :; do sleep 1; done\n", 0o644);
+    env.run(&["start", "bin/api.sh", "-i", "2"]).ok();
+    assert_eq!(version().as_deref(), Some("1.4.0"));
+    let list: serde_json::Value = serde_json::from_str(&env.run(&["jlist"]).ok().stdout).unwrap();
+    assert_eq!(list[1]["pm2_env"]["version"], "1.4.0");
+    assert!(env.run(&["info", "api"]).ok().stdout.contains("version         1.4.0\n"));
+    let wide = env.run(&["list"]).ok().stdout;
+    assert!(wide.contains("│ 1.4.0") || !wide.contains("mode"), "{wide}");
+    // A daemon after this one knows as much.
+    env.kill_daemon();
+    assert_eq!(version().as_deref(), Some("1.4.0"));
+    // What was unpacked since runs after a restart only.
+    package("1.5.0");
+    assert_eq!(version().as_deref(), Some("1.4.0"));
+    env.run(&["restart", "api:0"]).ok();
+    let all: Vec<_> = env.list().into_iter().map(|one| one.version.unwrap()).collect();
+    assert_eq!(all, ["1.5.0", "1.4.0"]);
+    env.run(&["stop", "api"]).ok();
+    assert_eq!(version().as_deref(), Some("1.5.0"));
+    std::fs::remove_file(env.work().join("package.json")).unwrap();
+    env.run(&["start", "api"]).ok();
+    assert_eq!(version(), None);
+}

@@ -204,9 +204,10 @@ impl<'a> Guardian<'a> {
         let memory = memory_with(&self.table()?)?;
         let number = memory.as_raw_fd().to_string();
         let mut words = vec![c_string(executable.as_os_str().as_bytes())?];
-        for word in ["daemon", "--background", "--guardian", &number, "--trial"] {
+        for word in ["daemon", "--background", "--owned", "--guardian", &number, "--trial"] {
             let is_said = match word {
                 "--background" => !self.home.is_foreground,
+                "--owned" => self.home.is_owned,
                 "--trial" => is_trial,
                 _ => true,
             };
