@@ -4,6 +4,7 @@ use super::key::{is_mark, mark};
 
 /// A key with each run that holds a variable made one variable, and lists of variables too.
 pub(crate) fn coarse(key: &[u8]) -> Vec<u8> {
+    let key = super::lists::folded(key);
     let words: Vec<&[u8]> = key.split(|byte| *byte == b' ').collect();
     let mut out: Vec<u8> = Vec::with_capacity(key.len());
     let mut at = 0;
@@ -131,6 +132,9 @@ fn coarse_word(word: &[u8], out: &mut Vec<u8>) {
         rest = after;
         let cut = rest.iter().position(|byte| is_inner(*byte)).unwrap_or(rest.len());
         let (cut, after) = rest.split_at(cut);
+        // What fills up base64.
+        let is_filler = after.is_empty() && matches!(cut, b"=" | b"==") && out.ends_with(&[mark::ANY]);
+        let cut = if is_filler { &[] } else { cut };
         out.extend_from_slice(cut);
         rest = after;
     }

@@ -1,5 +1,7 @@
 //! Whether a word is a name: by itself, or by the word before it.
 
+use super::key::mark;
+
 /// Words that announce a name. In order.
 #[rustfmt::skip]
 const CUES: &[&[u8]] = &[
@@ -46,13 +48,74 @@ pub(super) fn is_identifier(word: &[u8]) -> bool {
         .windows(2)
         .filter(|two| matches!(two, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()))
         .count();
-    let is_name = core.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
+    let is_name =
+        core.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$'));
     is_name
         && core.len() >= 5
         && core.iter().any(u8::is_ascii_lowercase)
         && (is_joined || humps >= 1)
         && !core.ends_with(b"Exception")
         && !core.ends_with(b"Error")
+}
+
+/// Letters in an order that nobody chose, as ids have them: `CZlvHnLVgtydKBNkeXEVC`.
+pub(super) fn is_random(word: &[u8]) -> bool {
+    let humps = word
+        .windows(2)
+        .filter(|two| matches!(two, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()))
+        .count();
+    (16..=64).contains(&word.len()) && word.iter().all(u8::is_ascii_alphanumeric) && humps * 6 >= word.len()
+}
+
+/// What is named before its value: `EventType:`, `(reason:`.
+pub(super) fn is_label(word: &[u8], goes_on: bool) -> bool {
+    let Some(name) = word.strip_suffix(b":") else { return false };
+    let inner =
+        name.strip_prefix(b"(").filter(|inner| inner.len() > 2 && inner.iter().all(u8::is_ascii_lowercase));
+    inner.is_some()
+        // At the end it more often is what the message is about.
+        || goes_on
+            && name.ends_with(b"Type")
+            && name.len() > 5
+            && name.iter().all(u8::is_ascii_alphabetic)
+            && name.iter().any(u8::is_ascii_lowercase)
+}
+
+/// Whether words of one place are a name and a value each, or all of them in quotes: `mode=fast`, `user.name=root`, `'dark'`.
+pub(super) fn are_settings(values: &[&[u8]], goes_on: bool) -> bool {
+    let Some(first) = values.first() else { return false };
+    let name =
+        |word: &[u8]| word.iter().position(|byte| *byte == b'=').filter(|at| *at > 0 && at + 1 < word.len());
+    let is_same_name = name(first).is_some_and(|at| {
+        let named = first.get(..=at).unwrap_or_default();
+        values.iter().all(|word| word.starts_with(named) && word.len() > named.len())
+    });
+    // `action:com.example.play`, `action:<HOST>`
+    let is_same_label = first.iter().position(|byte| *byte == b':').filter(|at| *at > 1).is_some_and(|at| {
+        let label = first.get(..=at).unwrap_or_default();
+        let is_word = label.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b':');
+        let is_name = |rest: &[u8]| {
+            let core = rest.strip_suffix(b",").unwrap_or(rest);
+            core == [mark::ANY] || core.contains(&b'.') && is_identifier(core)
+        };
+        goes_on && is_word && values.iter().all(|word| word.strip_prefix(label).is_some_and(is_name))
+    });
+    // Each setting has a name of its own.
+    let is_dotted = |word: &&[u8]| {
+        let start = word.iter().position(|byte| *byte == b':').map_or(0, |at| at + 1);
+        name(word).and_then(|at| word.get(start..at)).is_some_and(|name| name.contains(&b'.'))
+    };
+    let is_quoted = |quote: u8| {
+        values.iter().all(|word| {
+            let word = word.strip_suffix(b",").or_else(|| word.strip_suffix(b".")).unwrap_or(word);
+            word.len() > 2 && word.first() == Some(&quote) && word.last() == Some(&quote)
+        })
+    };
+    is_same_name
+        || is_same_label
+        || values.len() >= 3 && values.iter().all(is_dotted)
+        || is_quoted(b'\'')
+        || is_quoted(b'"')
 }
 
 /// What became of something rather than its name: `started`, `failed`, `up`.
