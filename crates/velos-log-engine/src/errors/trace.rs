@@ -170,7 +170,9 @@ impl Trace {
             None if is_indented && self.intro.as_deref().is_some_and(is_category) && !self.has_trace() => {
                 self.intro = Some(text.to_vec());
             }
-            None if is_indented && (!after_blank || !self.has_trace()) && (self.has_trace() || !is_error) => {
+            None if is_indented
+                && (!after_blank || !self.has_trace() || self.is_ruby())
+                && (self.has_trace() || !is_error) => {
             }
             // zap: `main.work`, then a tab and the place.
             None if self.is_go && is_go_function(text) => {
@@ -321,6 +323,11 @@ impl Trace {
             let room = SAMPLE_BYTES_MAX - self.sample.len().min(SAMPLE_BYTES_MAX);
             self.sample.extend_from_slice(line.get(..line.len().min(room)).unwrap_or_default());
         }
+    }
+
+    /// Ruby quotes the code below a gap.
+    fn is_ruby(&self) -> bool {
+        self.section.last().is_some_and(|frame| frame.file.ends_with(".rb"))
     }
 
     fn has_trace(&self) -> bool {

@@ -23,7 +23,7 @@ fn has(text: &[u8], needle: &[u8]) -> bool {
 }
 
 /// What errors begin with.
-const STARTS: [&[u8]; 18] = [
+const STARTS: [&[u8]; 23] = [
     b"+ Exception Group Traceback",
     b"Traceback (most recent call last)",
     b"Exception in thread",
@@ -42,6 +42,11 @@ const STARTS: [&[u8]; 18] = [
     b"Oops: ",
     b"BUG: ",
     b"<--- Last few GCs --->",
+    b"ERR_PNPM_",
+    b"double free or corruption",
+    b"free(): ",
+    b"malloc(): ",
+    b"munmap_chunk(): ",
 ];
 
 fn of_shape(text: &[u8]) -> Option<Level> {
@@ -126,6 +131,18 @@ fn of_system(text: &[u8]) -> Option<Level> {
     }
     if has(text, b" repeated too quickly") {
         return Some(Level::Warn);
+    }
+    let is_option = [&b": bad option: "[..], b": illegal option -- ", b": unrecognized option ", b"unknown option '"]
+        .iter()
+        .any(|words| has(text, words));
+    // What the Go compiler says begins with a place.
+    let is_compiler = text.starts_with(b"./")
+        && memchr::memmem::find(text, b".go:")
+            .and_then(|at| text.get(at + 4..))
+            .is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit) && has(rest, b": "));
+    // A shell says that of a process that got SIGKILL.
+    if is_option || is_compiler || text == b"Killed" {
+        return Some(Level::Error);
     }
     // Columns of events: `Warning  BackOff  2m`.
     if let Some(at) = memchr::memmem::find(text, b"Warning  ")
