@@ -172,8 +172,7 @@ impl Trace {
             }
             None if is_indented
                 && (!after_blank || !self.has_trace() || self.is_ruby())
-                && (self.has_trace() || !is_error) => {
-            }
+                && (self.has_trace() || !is_error) => {}
             // zap: `main.work`, then a tab and the place.
             None if self.is_go && is_go_function(text) => {
                 self.function = Some(String::from_utf8_lossy(text).into_owned());

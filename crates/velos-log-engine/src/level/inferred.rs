@@ -132,9 +132,10 @@ fn of_system(text: &[u8]) -> Option<Level> {
     if has(text, b" repeated too quickly") {
         return Some(Level::Warn);
     }
-    let is_option = [&b": bad option: "[..], b": illegal option -- ", b": unrecognized option ", b"unknown option '"]
-        .iter()
-        .any(|words| has(text, words));
+    let is_option =
+        [&b": bad option: "[..], b": illegal option -- ", b": unrecognized option ", b"unknown option '"]
+            .iter()
+            .any(|words| has(text, words));
     // What the Go compiler says begins with a place.
     let is_compiler = text.starts_with(b"./")
         && memchr::memmem::find(text, b".go:")

@@ -6,7 +6,7 @@ use super::key::mark;
 
 /// A key in which each object and each list behind a word is one variable.
 pub(super) fn folded(key: &[u8]) -> Cow<'_, [u8]> {
-    let Some(first) = key.iter().position(|byte| matches!(byte, b'{' | b'[')) else {
+    let Some(first) = key.iter().position(|byte| matches!(byte, b'{' | b'[' | b'"')) else {
         return Cow::Borrowed(key);
     };
     let mut out: Vec<u8> = Vec::new();
@@ -16,6 +16,7 @@ pub(super) fn folded(key: &[u8]) -> Cow<'_, [u8]> {
         let length = match byte {
             b'{' => object(rest),
             b'[' => list(rest),
+            b'"' => quoted(key.get(..at).unwrap_or_default(), rest),
             _ => None,
         };
         // A message that is nothing else would not tell what it is.
@@ -24,11 +25,12 @@ pub(super) fn folded(key: &[u8]) -> Cow<'_, [u8]> {
             .is_some_and(|before| before.iter().filter(|b| b.is_ascii_alphabetic()).count() >= 2);
         match length.filter(|_| is_said) {
             Some(length) => {
-                out.extend_from_slice(key.get(copied..=at).unwrap_or_default());
+                // The brackets around it stay, quotes are those of a value.
+                let inner = usize::from(byte != b'"');
+                out.extend_from_slice(key.get(copied..at + inner).unwrap_or_default());
                 out.push(mark::ANY);
-                // The bracket that closes it stays.
-                at += length - 1;
-                copied = at;
+                copied = at + length - inner;
+                at += length;
             }
             None => at += 1,
         }
@@ -69,6 +71,19 @@ fn list(text: &[u8]) -> Option<usize> {
     is_list.then_some(length)
 }
 
+/// Length of what somebody wrote or searched for: a few plain words in quotes, behind a word that is no label.
+fn quoted(before: &[u8], text: &[u8]) -> Option<usize> {
+    let length = memchr::memchr(b'"', text.get(1..text.len().min(80))?)? + 2;
+    let inner = text.get(1..length - 1)?;
+    let is_behind = matches!(before, [.., a, b' '] if a.is_ascii_alphabetic());
+    let is_text = inner.contains(&b' ')
+        && inner.first().is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && inner.iter().all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'\'' | b'.' | b'_') || *byte >= 128
+        });
+    (is_behind && is_text).then_some(length)
+}
+
 fn closing(text: &[u8], open: u8, close: u8) -> Option<usize> {
     let mut depth = 0_u32;
     for (n, byte) in text.iter().take(4_000).enumerate() {
@@ -92,7 +107,15 @@ mod tests {
     fn objects_and_lists_are_one_value_each() {
         let folded = |key: &str| String::from_utf8_lossy(&folded(key.as_bytes())).replace('\u{c}', "<*>");
         assert_eq!(folded("got {\"a\":{\"b\":1}} and [x, y] now"), "got {<*>} and [<*>] now");
-        for key in ["[main] started", "[a, b] at the start", "{\"a\":1}", "uses {id}", "in [the big, one]"] {
+        assert_eq!(folded("ranked for query \"red hat\" now"), "ranked for query <*> now");
+        for key in [
+            "[main] started",
+            "[a, b] at the start",
+            "{\"a\":1}",
+            "uses {id}",
+            "in [the big, one]",
+            "got \"GET /x y\"",
+        ] {
             assert_eq!(folded(key), key);
         }
     }

@@ -12,12 +12,26 @@ use super::{codes, grid};
 const WORDS_MIN: usize = 6;
 /// At the begin of a message they more often are names of different things.
 const FIRST_WORDS_MIN: usize = 16;
+/// What is found to vary in one place makes keys alike that vary in another.
+const ROUNDS_MAX: usize = 3;
 /// Behind `user`, `from` and the like, so many are enough.
 const CUED_WORDS_MIN: usize = 3;
 
 /// Which keys belong together: for each key the text of its template.
 pub(crate) fn merge(keys: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let coarse: Vec<Vec<u8>> = keys.iter().map(|key| coarse(key)).collect();
+    let mut texts: Vec<Vec<u8>> = keys.iter().map(|key| coarse(key)).collect();
+    for _ in 0..ROUNDS_MAX {
+        let merged = merged(&texts);
+        if merged == texts {
+            break;
+        }
+        texts = merged;
+    }
+    texts
+}
+
+/// The same with what is known to be values in one place.
+fn merged(coarse: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let distinct: Vec<&[u8]> = {
         let set: BTreeSet<&[u8]> = coarse.iter().map(Vec::as_slice).collect();
         set.into_iter().collect()
@@ -169,7 +183,8 @@ fn values_min(words: &[&[u8]], place: usize, values: &[&[u8]]) -> usize {
     let cue = at(1).unwrap_or_default();
     // `Failed to open` and `Failed to close`: what follows is no name.
     let is_verb = cue == b"to" && at(2).is_some_and(wants_verb);
-    if is_cue(cue) && !is_verb && !values.iter().any(|word| is_outcome(word)) {
+    let is_told = matches!(cue, b"code" | b"status") || !values.iter().any(|word| is_outcome(word));
+    if is_cue(cue) && !is_verb && is_told {
         // `for user alice`; but `service started` and `service stopped` are two things.
         let is_of = matches!(at(2), Some(b"for" | b"of" | b"by" | b"from" | b"to" | b"with"));
         return if is_of { 2 } else { CUED_WORDS_MIN };

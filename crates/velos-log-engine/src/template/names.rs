@@ -5,16 +5,19 @@ use super::key::mark;
 /// Words that announce a name. In order.
 #[rustfmt::skip]
 const CUES: &[&[u8]] = &[
-    b"=", b"account", b"as", b"backend", b"branch", b"broker", b"bucket", b"by", b"channel", b"city", b"class",
-    b"client", b"cluster", b"collection", b"column", b"command", b"component", b"container", b"country", b"currency",
-    b"customer", b"database", b"deployment", b"device", b"domain", b"driver", b"email", b"endpoint", b"event",
-    b"feature", b"file", b"flag", b"from", b"group", b"handler", b"host", b"hostname", b"id", b"image", b"index",
-    b"interface", b"job", b"key", b"language", b"locale", b"member", b"merchant", b"method", b"metric", b"module",
-    b"name", b"named", b"namespace", b"node", b"package", b"peer", b"pipeline", b"plugin", b"pod", b"policy", b"pool",
-    b"process", b"product", b"profile", b"project", b"provider", b"queue", b"region", b"replica", b"repository",
-    b"role", b"route", b"schema", b"server", b"service", b"session", b"shard", b"sku", b"stage", b"step", b"stream",
-    b"table", b"tag", b"task", b"team", b"template", b"tenant", b"thread", b"to", b"topic", b"unit", b"upstream",
-    b"user", b"username", b"using", b"vendor", b"via", b"volume", b"worker", b"workspace", b"zone",
+    b"=", b"account", b"as", b"backend", b"branch", b"broker", b"browser", b"bucket", b"by", b"channel", b"city",
+    b"class", b"client", b"cluster", b"code", b"codec", b"collection", b"color", b"column", b"command", b"component",
+    b"container", b"country", b"currency", b"customer", b"database", b"deployment", b"destination", b"device",
+    b"domain", b"driver", b"email", b"encoding", b"endpoint", b"env", b"environment", b"event", b"feature", b"field",
+    b"file", b"flag", b"format", b"from", b"group", b"handler", b"host", b"hostname", b"id", b"image", b"index",
+    b"interface", b"job", b"key", b"kind", b"label", b"language", b"locale", b"member", b"merchant", b"method",
+    b"metric", b"mode", b"model", b"module", b"name", b"named", b"namespace", b"node", b"operation", b"package",
+    b"peer", b"permission", b"pipeline", b"plan", b"platform", b"plugin", b"pod", b"policy", b"pool", b"priority",
+    b"process", b"product", b"profile", b"project", b"protocol", b"provider", b"query", b"queue", b"region",
+    b"replica", b"repository", b"role", b"route", b"rule", b"schema", b"scope", b"server", b"service", b"session",
+    b"shard", b"sku", b"source", b"stage", b"status", b"step", b"stream", b"table", b"tag", b"task", b"team",
+    b"template", b"tenant", b"thread", b"tier", b"to", b"tool", b"topic", b"type", b"unit", b"upstream", b"user",
+    b"username", b"using", b"vendor", b"version", b"via", b"volume", b"worker", b"workspace", b"zone",
 ];
 
 /// Words before `to` that something is done after. In order.
@@ -100,6 +103,17 @@ pub(super) fn are_settings(values: &[&[u8]], goes_on: bool) -> bool {
         };
         goes_on && is_word && values.iter().all(|word| word.strip_prefix(label).is_some_and(is_name))
     });
+    // Who speaks: `[mailer] heartbeat`.
+    let is_tag = |word: &&[u8]| {
+        let word = word.strip_suffix(b":").unwrap_or(word);
+        let inner = word.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+        inner.is_some_and(|inner| {
+            inner.len() > 1 && inner.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'-')
+        })
+    };
+    if values.len() >= 3 && values.iter().all(is_tag) {
+        return true;
+    }
     // Each setting has a name of its own.
     let is_dotted = |word: &&[u8]| {
         let start = word.iter().position(|byte| *byte == b':').map_or(0, |at| at + 1);
