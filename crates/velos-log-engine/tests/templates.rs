@@ -223,6 +223,20 @@ const STATEMENTS: &[&[&str]] = &[
     &["order 7 sent via dhl", "order 8 sent via ups", "order 9 sent via fedex"],
     &["open 'a.db': Permission denied", "open 'b.db': Permission denied"],
     &["open 'a.db': No such file or directory"],
+    &["ran query \"red hat\" twice", "ran query \"shoes\" twice", "ran query \"blue old hat\" twice"],
+    &["cron runs at */5 * * * *", "cron runs at 0 3 * * 1"],
+    &["[mailer] heartbeat is fine", "[api] heartbeat is fine", "[scheduler] heartbeat is fine"],
+    &["call finished with code OK", "call finished with code NotFound", "call finished with code Internal"],
+    &[
+        "user alice signed up from DE with plan free",
+        "user bob signed up from DE with plan free",
+        "user carol signed up from DE with plan free",
+        "user dave signed up from FR with plan free",
+        "user alice signed up from FR with plan free",
+        "user alice signed up from FR with plan pro",
+        "user alice signed up from FR with plan team",
+        "user walter signed up from US with plan gold",
+    ],
     &["loaded plugins [auth, cache, cors]", "loaded plugins [gzip]", "loaded plugins [gzip, stats]"],
     &["parsed {\"a\": 1, \"b\": \"x\"} twice", "parsed {\"c\": null} twice", "parsed {\"a\": \"y\"} twice"],
     &["tax for DE computed", "tax for FR computed"],
@@ -289,6 +303,22 @@ fn lines_of_one_statement_are_one_template() {
         let found: std::collections::HashSet<u64> = ids.by_ref().take(group.len()).collect();
         assert_eq!(found.len(), 1, "{group:?}");
         assert!(found.into_iter().all(|id| of_groups.insert(id)), "{group:?} is like another");
+    }
+}
+
+#[test]
+fn the_order_of_lines_does_not_matter() {
+    let mut lines: Vec<Vec<u8>> =
+        STATEMENTS.iter().copied().flatten().map(|line| line.as_bytes().to_vec()).collect();
+    let of =
+        |lines: &[Vec<u8>]| -> BTreeMap<Vec<u8>, u64> { lines.iter().cloned().zip(ids(lines)).collect() };
+    let expected = of(&lines);
+    let mut dice = Dice(11);
+    for _ in 0..5 {
+        for n in (1..lines.len()).rev() {
+            lines.swap(n, dice.below(n as u64 + 1) as usize);
+        }
+        assert_eq!(of(&lines), expected);
     }
 }
 

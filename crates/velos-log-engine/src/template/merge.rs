@@ -69,6 +69,10 @@ fn merged(coarse: &[Vec<u8>]) -> Vec<Vec<u8>> {
     for members in grid::grids(&words, &varying).iter().chain(&grid::named(&words)) {
         sets.join_all(members);
     }
+    let roots: Vec<usize> = (0..words.len()).map(|n| sets.root(n)).collect();
+    for members in &grid::fitting(&words, &roots) {
+        sets.join_all(members);
+    }
     let mut texts: HashMap<usize, Vec<Vec<u8>>> = HashMap::new();
     for (n, words) in words.iter().enumerate() {
         let text =
