@@ -223,6 +223,64 @@ const STATEMENTS: &[&[&str]] = &[
     &["order 7 sent via dhl", "order 8 sent via ups", "order 9 sent via fedex"],
     &["open 'a.db': Permission denied", "open 'b.db': Permission denied"],
     &["open 'a.db': No such file or directory"],
+    &["ran query \"red hat\" twice", "ran query \"shoes\" twice", "ran query \"blue old hat\" twice"],
+    &["cron runs at */5 * * * *", "cron runs at 0 3 * * 1"],
+    &["[mailer] heartbeat is fine", "[api] heartbeat is fine", "[scheduler] heartbeat is fine"],
+    &["call finished with code OK", "call finished with code NotFound", "call finished with code Internal"],
+    &[
+        "user alice signed up from DE with plan free",
+        "user bob signed up from DE with plan free",
+        "user carol signed up from DE with plan free",
+        "user dave signed up from FR with plan free",
+        "user alice signed up from FR with plan free",
+        "user alice signed up from FR with plan pro",
+        "user alice signed up from FR with plan team",
+        "user walter signed up from US with plan gold",
+    ],
+    &["loaded plugins [auth, cache, cors]", "loaded plugins [gzip]", "loaded plugins [gzip, stats]"],
+    &["parsed {\"a\": 1, \"b\": \"x\"} twice", "parsed {\"c\": null} twice", "parsed {\"a\": \"y\"} twice"],
+    &["tax for DE computed", "tax for FR computed"],
+    &["charged 12.50 EUR to a card", "charged 3.10 USD to a card"],
+    &["flushed mode=fast now", "flushed mode=full now"],
+    &["switched theme to 'dark'", "switched theme to 'light'"],
+    &["scaled web (reason: cpu)", "scaled web (reason: memory)"],
+    &["handling EventType: LAUNCH for c_1", "handling EventType: CLEANUP for c_2"],
+    &["handling EventType: JOB_SETUP"],
+    &["handling EventType: JOB_COMMIT"],
+    &["broadcast action:com.example.play, kind:1", "broadcast action:com.example.TICK, kind:2"],
+    &[
+        "server environment:os.arch=amd64",
+        "server environment:user.dir=/",
+        "server environment:java.vendor=Oracle",
+        "server environment:host.name=web-12",
+    ],
+    &[
+        "mode goes from AUTO to AUTO",
+        "mode goes from AUTO to OFF",
+        "mode goes from OFF to AUTO",
+        "mode goes from OFF to OFF",
+    ],
+    &[
+        "vote 1, LOOKING (n.state), LEADING (my state)",
+        "vote 2, LOOKING (n.state), LOOKING (my state)",
+        "vote 3, LOOKING (n.state), FOLLOWING (my state)",
+        "vote 4, LEADING (n.state), LEADING (my state)",
+        "vote 5, LEADING (n.state), LOOKING (my state)",
+        "vote 6, LEADING (n.state), FOLLOWING (my state)",
+        "vote 7, FOLLOWING (n.state), LEADING (my state)",
+        "vote 8, FOLLOWING (n.state), LOOKING (my state)",
+        "vote 9, FOLLOWING (n.state), FOLLOWING (my state)",
+    ],
+    &["job went from NEW to READY"],
+    &["job went from READY to RUNNING"],
+    &["job went from RUNNING to DONE"],
+    &[
+        "app.mail.from is deprecated, use app.mail.sender",
+        "app.db.url is deprecated, use app.db.link",
+        "app.port is deprecated, use app.http.port",
+    ],
+    &["mirror mail is started now", "mirror web is started now", "mirror db is started now"],
+    &["mirror mail is stopped now", "mirror web is stopped now", "mirror db is stopped now"],
     &["service restarted"],
     &["java.lang.NullPointerException: no cart"],
     &["java.lang.IllegalStateException: no cart"],
@@ -245,6 +303,22 @@ fn lines_of_one_statement_are_one_template() {
         let found: std::collections::HashSet<u64> = ids.by_ref().take(group.len()).collect();
         assert_eq!(found.len(), 1, "{group:?}");
         assert!(found.into_iter().all(|id| of_groups.insert(id)), "{group:?} is like another");
+    }
+}
+
+#[test]
+fn the_order_of_lines_does_not_matter() {
+    let mut lines: Vec<Vec<u8>> =
+        STATEMENTS.iter().copied().flatten().map(|line| line.as_bytes().to_vec()).collect();
+    let of =
+        |lines: &[Vec<u8>]| -> BTreeMap<Vec<u8>, u64> { lines.iter().cloned().zip(ids(lines)).collect() };
+    let expected = of(&lines);
+    let mut dice = Dice(11);
+    for _ in 0..5 {
+        for n in (1..lines.len()).rev() {
+            lines.swap(n, dice.below(n as u64 + 1) as usize);
+        }
+        assert_eq!(of(&lines), expected);
     }
 }
 

@@ -70,6 +70,11 @@ impl Errors {
         let Some(open) = self.open.get_mut(slot) else { return Looked::No };
         if let Some(trace) = open {
             // What the program itself calls harmless ends an error, whatever it looks like.
+            let is_detail = crate::level::is_detail(line);
+            if is_detail && !verdict.inferred {
+                trace.note_detail(line);
+                return Looked::GoesOn;
+            }
             let is_other = !verdict.inferred && verdict.level < Level::Error && is_said(line);
             // Some loggers put their header before each line of a trace.
             let bare = if is_error && !verdict.inferred { said::message(line) } else { Cow::Borrowed(line) };
@@ -108,6 +113,10 @@ impl Errors {
 
     fn put(&mut self, trace: Option<Trace>) {
         let Some(mut trace) = trace else { return };
+        if trace.is_nothing() {
+            self.count = self.count.saturating_sub(1);
+            return;
+        }
         let (kind, message, fingerprint) = trace.told();
         let last_message = trace.message();
         let place = match self.places.get(&fingerprint) {
@@ -183,6 +192,7 @@ impl Errors {
 fn is_own(line: &[u8], verdict: Verdict) -> bool {
     !verdict.inferred
         || super::trace::begins(line.trim_ascii())
+        || super::Excerpt::begin(line).is_some()
         || !crate::level::is_continuation(line) && crate::level::inferred(line).level >= Level::Error
 }
 

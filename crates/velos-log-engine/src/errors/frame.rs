@@ -160,7 +160,7 @@ fn of_go(line: &[u8], body: &str) -> Option<Part> {
 }
 
 fn filler(body: &str) -> Option<Part> {
-    const STARTS: [&str; 39] = [
+    const STARTS: [&str; 44] = [
         "Traceback (most recent call last)",
         "Exception Group Traceback",
         "During handling of the above exception",
@@ -200,6 +200,11 @@ fn filler(body: &str) -> Option<Part> {
         "^",
         "~",
         "---------------- ",
+        "Emitted 'error' event ",
+        "(Use `node --trace-",
+        "Require stack:",
+        "- /",
+        "- node:",
     ];
     let is_more = body.starts_with("... ")
         && (body.contains("more")

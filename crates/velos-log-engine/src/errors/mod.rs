@@ -6,16 +6,20 @@
 
 mod collector;
 mod dialects;
+mod excerpt;
 mod frame;
 mod head;
 mod said;
 mod structured;
+mod tools;
 mod trace;
 
 use serde::Serialize;
 
 pub use collector::{Errors, Looked};
 pub use said::message;
+
+pub(crate) use excerpt::{Excerpt, Next};
 
 /// Whether a line is how Ruby tells an exception that nobody caught.
 pub(crate) fn is_ruby(line: &[u8]) -> bool {
@@ -42,6 +46,8 @@ pub(crate) fn begins_at(line: &[u8]) -> Option<usize> {
 
 /// The rest of a line that begins with the same text but for its digits, which tell times and processes.
 pub(crate) fn behind<'a>(before: &[u8], line: &'a [u8]) -> Option<&'a [u8]> {
+    // Of a blank line its own blanks may be gone.
+    let before = if line.len() < before.len() { before.trim_ascii_end() } else { before };
     let (start, rest) = line.split_at_checked(before.len())?;
     let is_same = |(a, b): (&u8, &u8)| a == b || a.is_ascii_digit() && b.is_ascii_digit();
     (!before.is_empty() && start.iter().zip(before).all(is_same)).then_some(rest)
@@ -53,6 +59,16 @@ pub(crate) fn awaits_exception(line: &[u8]) -> bool {
     let has = |text: &[u8]| memchr::memmem::find(line, text).is_some();
     has(b"Traceback (most recent call last)") && !has(b"Exception Group")
         || line.starts_with(b"thread '") && line.ends_with(b":") && has(b" panicked at ")
+}
+
+/// Whether a line quotes code as compilers do.
+pub(crate) fn is_quoted(line: &[u8]) -> bool {
+    tools::is_quoted(line)
+}
+
+/// Whether a whole line is a function as Go's zap prints them: `main.work`, `shop/db.(*Pool).get`.
+pub(crate) fn is_go_function(line: &[u8]) -> bool {
+    tools::is_go_function(line)
 }
 
 /// Errors that are the same.

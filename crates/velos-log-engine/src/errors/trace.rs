@@ -1,7 +1,9 @@
 //! One error while its lines come in.
 
+use super::excerpt::{Excerpt, Next};
 use super::frame::{Frame, Part, joined, part};
 use super::head::{Head, head, named_head};
+use super::tools::{is_go_function, is_npm, is_quoted};
 
 /// More lines than this are no trace any more.
 const LINES_MAX: usize = 2_000;
@@ -44,6 +46,12 @@ pub(super) struct Trace {
     awaits_report: bool,
     /// The logger names the place of the line in Go, and prints functions bare.
     is_go: bool,
+    /// Code before the exception, as long as that is awaited.
+    excerpt: Option<Excerpt>,
+    /// What is quoted is code, with its numbers.
+    is_quoting: bool,
+    /// `npm ERR!` stands before each line of what it says.
+    is_npm: bool,
     blanks: usize,
     lines: usize,
     pub(super) sample: Vec<u8>,
@@ -56,6 +64,13 @@ impl Trace {
     pub(super) fn begin(line: &[u8], is_error: bool) -> Option<Self> {
         let mut trace = Self::default();
         let text = line.trim_ascii();
+        if let Some((excerpt, at)) = Excerpt::begin(line).filter(|_| is_error) {
+            trace.excerpt = Some(excerpt);
+            trace.before = line.get(..at).unwrap_or_default().to_vec();
+            trace.intro = Some(line.get(at..).unwrap_or_default().trim_ascii().to_vec());
+            trace.keep(line);
+            return Some(trace);
+        }
         let traceback = memchr::memmem::find(line, b"Traceback (most recent call last)").filter(|at| {
             at.checked_sub(1).is_some_and(|before| line.get(before) == Some(&b' ')) && !is_traceback(text)
         });
@@ -68,6 +83,7 @@ impl Trace {
         } else if is_error && !text.is_empty() {
             trace.intro = Some(super::said::message(text).into_owned());
             trace.awaits_report = is_report(text);
+            trace.is_npm = is_npm(text);
             trace.is_go = memchr::memmem::find(text, b".go:").is_some();
         } else {
             return None;
@@ -85,6 +101,8 @@ impl Trace {
         match super::behind(&self.before, line) {
             Some(rest)
                 if self.awaits_head
+                    || self.excerpt.is_some()
+                    || rest.is_empty()
                     || rest.starts_with(b"  ")
                     || part(rest).is_some()
                     || is_cause(rest.trim_ascii()) =>
@@ -105,6 +123,14 @@ impl Trace {
 
     fn goes_on(&mut self, line: &[u8], is_error: bool) -> Taken {
         let text = line.trim_ascii();
+        if let Some(mut excerpt) = self.excerpt.take() {
+            match excerpt.take(line) {
+                Next::Code => self.excerpt = Some(excerpt),
+                Next::Exception => self.note_exception(text, line),
+                Next::Other => return Taken::No,
+            }
+            return Taken::Yes;
+        }
         if text.is_empty() {
             self.blanks += 1;
             return if self.blanks <= 2 { Taken::Yes } else { Taken::No };
@@ -119,26 +145,14 @@ impl Trace {
             }
             return Taken::No;
         }
-        if self.awaits_report {
-            self.awaits_report = false;
-            self.intro = Some(text.to_vec());
+        if self.is_awaited(text) {
             return Taken::Yes;
-        }
-        if let Some(message) = text.strip_prefix(b"what():")
-            && let Some(last) = self.heads.last_mut().filter(|last| last.message.is_empty())
-        {
-            last.message = message.trim_ascii().to_vec();
-            return Taken::Yes;
-        }
-        if self.awaits_message && !text.starts_with(b"stack backtrace") {
-            self.awaits_message = false;
-            if let Some(last) = self.heads.last_mut() {
-                last.message = text.to_vec();
-                return Taken::Yes;
-            }
         }
         if let Some(cause) = self.cause(text, is_indented) {
             self.put_head(cause, line);
+            return Taken::Yes;
+        }
+        if self.is_said_by_its_tool(text) {
             return Taken::Yes;
         }
         match part(line) {
@@ -156,7 +170,9 @@ impl Trace {
             None if is_indented && self.intro.as_deref().is_some_and(is_category) && !self.has_trace() => {
                 self.intro = Some(text.to_vec());
             }
-            None if is_indented && !after_blank && (self.has_trace() || !is_error) => {}
+            None if is_indented
+                && (!after_blank || !self.has_trace() || self.is_ruby())
+                && (self.has_trace() || !is_error) => {}
             // zap: `main.work`, then a tab and the place.
             None if self.is_go && is_go_function(text) => {
                 self.function = Some(String::from_utf8_lossy(text).into_owned());
@@ -164,6 +180,60 @@ impl Trace {
             None => return Taken::No,
         }
         Taken::Yes
+    }
+
+    /// Whether the line says what the lines before announced.
+    fn is_awaited(&mut self, text: &[u8]) -> bool {
+        if self.awaits_report {
+            self.awaits_report = false;
+            self.intro = Some(text.to_vec());
+            return true;
+        }
+        if let Some(message) = text.strip_prefix(b"what():")
+            && let Some(last) = self.heads.last_mut().filter(|last| last.message.is_empty())
+        {
+            last.message = message.trim_ascii().to_vec();
+            return true;
+        }
+        if self.awaits_message && !text.starts_with(b"stack backtrace") {
+            self.awaits_message = false;
+            if let Some(last) = self.heads.last_mut() {
+                last.message = text.to_vec();
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What follows the code.
+    fn note_exception(&mut self, text: &[u8], line: &[u8]) {
+        // Node prints what is no exception as an object.
+        let bare = text.strip_prefix(b"[").map_or(text, |rest| {
+            let rest = rest.strip_suffix(b" {").unwrap_or(rest);
+            rest.strip_suffix(b"]").unwrap_or(rest)
+        });
+        match head(bare).or_else(|| named_head(bare).filter(|head| !head.message.is_empty())) {
+            Some(mut head) => {
+                // Bun's name of the class that others derive from.
+                if head.kind == "error" {
+                    head.kind = "Error".to_owned();
+                }
+                self.put_head(head, line);
+            }
+            None => self.intro = Some(text.to_vec()),
+        }
+    }
+
+    /// Lines that go on in a way of the tool that printed the first: compilers quote code, npm repeats its name,
+    /// PostgreSQL tells more.
+    fn is_said_by_its_tool(&mut self, text: &[u8]) -> bool {
+        self.is_quoting |= text.starts_with(b"--> ");
+        self.is_quoting && is_quoted(text) || self.is_npm && is_npm(text)
+    }
+
+    /// Whether it is over before it said what it is about.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.heads.is_empty() && self.intro.as_deref().is_some_and(|intro| Excerpt::begin(intro).is_some())
     }
 
     /// An exception that belongs to this error.
@@ -238,6 +308,11 @@ impl Trace {
         self.frames.append(&mut self.section);
     }
 
+    /// A line that its program puts its own header before.
+    pub(super) fn note_detail(&mut self, line: &[u8]) {
+        self.keep(line);
+    }
+
     fn keep(&mut self, line: &[u8]) {
         self.lines += 1;
         if self.sample.len() < SAMPLE_BYTES_MAX {
@@ -247,6 +322,11 @@ impl Trace {
             let room = SAMPLE_BYTES_MAX - self.sample.len().min(SAMPLE_BYTES_MAX);
             self.sample.extend_from_slice(line.get(..line.len().min(room)).unwrap_or_default());
         }
+    }
+
+    /// Ruby quotes the code below a gap.
+    fn is_ruby(&self) -> bool {
+        self.section.last().is_some_and(|frame| frame.file.ends_with(".rb"))
     }
 
     fn has_trace(&self) -> bool {
@@ -294,14 +374,6 @@ fn is_category(intro: &[u8]) -> bool {
 /// `=CRASH REPORT==== 14-May-2024::10:23:45 ===`
 fn is_report(text: &[u8]) -> bool {
     text.starts_with(b"=") && memchr::memmem::find(text, b" REPORT====").is_some()
-}
-
-/// `main.work`, `shop/db.(*Pool).get`
-fn is_go_function(text: &[u8]) -> bool {
-    let is_name = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/' | b'_' | b'-' | b'(' | b')' | b'*')
-    };
-    text.contains(&b'.') && !text.ends_with(b".") && text.iter().all(is_name)
 }
 
 /// Exception groups draw their tree with bars.

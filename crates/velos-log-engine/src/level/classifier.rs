@@ -2,6 +2,7 @@
 
 use super::column::Column;
 use super::{Level, Verdict, header, inferred, marked};
+use crate::errors::{Excerpt, Next};
 
 /// Lines with a level in their header before a place is trusted.
 const LEARN_LINES: u32 = 64;
@@ -24,6 +25,12 @@ pub struct Classifier {
     trace: Trace,
     /// What stood before the exception that a trace began with: who prints it says so before each line.
     before: Vec<u8>,
+    /// Code before an exception.
+    excerpt: Option<Excerpt>,
+    /// The last error named a place in Go: functions may follow.
+    is_go: bool,
+    /// A compiler quotes code.
+    is_quoting: bool,
 }
 
 /// What the lines before say of the next.
@@ -49,6 +56,9 @@ impl Default for Classifier {
             strangers: 0,
             trace: Trace::None,
             before: Vec::new(),
+            excerpt: None,
+            is_go: false,
+            is_quoting: false,
         }
     }
 }
@@ -66,6 +76,7 @@ impl Classifier {
             Some(level) => {
                 self.missed = self.missed.saturating_sub(1);
                 self.trace = Trace::None;
+                self.note_go(line, level);
                 self.keep(Verdict::said(level))
             }
             None => self.next_slowly(line),
@@ -74,10 +85,14 @@ impl Classifier {
 
     fn next_slowly(&mut self, line: &[u8]) -> Verdict {
         let line = crate::ansi::strip(line);
+        if let Some(verdict) = self.of_quote(&line).or_else(|| self.of_excerpt(&line)) {
+            return verdict;
+        }
         if let Some((level, start, word)) = self.learned.and_then(|place| header::at(&line, place)) {
             self.missed = self.missed.saturating_sub(1);
             self.note_stranger(&line, level, start, word);
             self.trace = Trace::None;
+            self.note_go(&line, level);
             return self.keep(Verdict::said(level));
         }
         let is_after_error = self.last.is_some_and(|last| last.level >= Level::Error);
@@ -100,6 +115,7 @@ impl Classifier {
         match header::of(&line) {
             Some((level, place)) => {
                 self.trace = trace_of(&line, level);
+                self.note_go(&line, level);
                 self.learn(place);
                 self.keep(Verdict::said(level))
             }
@@ -108,6 +124,10 @@ impl Classifier {
                     return Verdict { inferred: true, ..last };
                 }
                 self.seen = self.seen.saturating_add(1);
+                // What is indented below the gap still belongs to the error above it.
+                if line.trim_ascii().is_empty() && self.last.is_some_and(|last| last.level >= Level::Error) {
+                    return Verdict::default();
+                }
                 let verdict = match marked::of_embedded(&line).map(Verdict::said) {
                     Some(said) => said,
                     None => self.guess(&line),
@@ -134,6 +154,10 @@ impl Classifier {
         if line.trim_ascii().is_empty() {
             return self.trace != Trace::None;
         }
+        if self.is_go && crate::errors::is_go_function(line) {
+            self.trace = Trace::Inside;
+            return true;
+        }
         if self.trace == Trace::AwaitsException && !line.starts_with(b" ") {
             self.trace = Trace::Inside;
             return true;
@@ -145,6 +169,47 @@ impl Classifier {
             self.trace = if awaits { Trace::AwaitsException } else { Trace::Inside };
         }
         is_part
+    }
+
+    /// Of code that stands before an exception, and of the exception.
+    fn of_excerpt(&mut self, line: &[u8]) -> Option<Verdict> {
+        if let Some(mut excerpt) = self.excerpt.take() {
+            let bare = match self.before.is_empty() {
+                true => Some(line),
+                false => crate::errors::behind(&self.before, line),
+            };
+            match bare.map_or(Next::Other, |bare| excerpt.take(bare)) {
+                Next::Code => self.excerpt = Some(excerpt),
+                Next::Exception => self.trace = Trace::Inside,
+                Next::Other => self.trace = Trace::None,
+            }
+            if self.excerpt.is_some() || self.trace == Trace::Inside {
+                return Some(self.keep(Verdict::guessed(Level::Error)));
+            }
+            self.before.clear();
+        }
+        let (excerpt, at) = Excerpt::begin(line)?;
+        if excerpt.is_python() && self.trace != Trace::None {
+            return None;
+        }
+        self.before.clear();
+        self.before.extend_from_slice(line.get(..at).unwrap_or_default());
+        (self.excerpt, self.trace) = (Some(excerpt), Trace::None);
+        Some(self.keep(Verdict::guessed(Level::Error)))
+    }
+
+    /// Of code that a compiler quotes below what it says: it is as bad as that.
+    fn of_quote(&mut self, line: &[u8]) -> Option<Verdict> {
+        self.is_quoting =
+            line.first().is_some_and(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'.'))
+                && crate::errors::is_quoted(line)
+                && (self.is_quoting || line.trim_ascii_start().starts_with(b"--> "));
+        let last = self.last.filter(|_| self.is_quoting)?;
+        Some(Verdict { inferred: true, ..last })
+    }
+
+    fn note_go(&mut self, line: &[u8], level: Level) {
+        self.is_go = level >= Level::Error && memchr::memmem::find(line, b".go:").is_some();
     }
 
     /// Of a line that says nothing of its level.

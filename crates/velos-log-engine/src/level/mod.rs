@@ -22,6 +22,8 @@ mod words;
 
 pub use classifier::Classifier;
 
+pub(crate) use spelled::is_detail;
+
 use serde::{Deserialize, Serialize};
 
 /// How severe a line is; later is worse.

@@ -27,12 +27,23 @@ const FACILITIES: [&[u8]; 20] = [
     b"local7",
 ];
 
+const DETAILS: [&[u8]; 6] = [b"STATEMENT:", b"DETAIL:", b"CONTEXT:", b"HINT:", b"QUERY:", b"LOCATION:"];
+
+/// Whether a line tells more of PostgreSQL's line before.
+pub(crate) fn is_detail(line: &[u8]) -> bool {
+    let zone = line.get(..line.len().min(160)).unwrap_or_default();
+    memchr::memmem::find_iter(zone, b":  ").any(|at| {
+        let word = zone.get(..=at).unwrap_or_default();
+        DETAILS.contains(&word.rsplit(|byte| *byte == b' ').next().unwrap_or_default())
+    })
+}
+
 impl Spot<'_> {
     /// Words that only mean a level together with their neighbours.
     pub(super) fn of_compound(&self) -> Option<Level> {
         let token = self.token;
         // PostgreSQL tells more of the line before.
-        if matches!(token, b"STATEMENT:" | b"DETAIL:" | b"CONTEXT:" | b"HINT:" | b"QUERY:" | b"LOCATION:")
+        if DETAILS.contains(&token)
             && self.line.get(self.start + token.len()..).is_some_and(|rest| rest.starts_with(b"  "))
         {
             return Some(Level::Info);

@@ -5,18 +5,33 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::coarse::coarse;
 use super::key::{is_mark, mark};
-use super::names::{is_cue, is_identifier, is_outcome, wants_verb};
+use super::names::{are_settings, is_cue, is_identifier, is_label, is_outcome, is_random, wants_verb};
+use super::{codes, grid};
 
 /// So many different words in one place, everything else equal, are values.
 const WORDS_MIN: usize = 6;
 /// At the begin of a message they more often are names of different things.
 const FIRST_WORDS_MIN: usize = 16;
+/// What is found to vary in one place makes keys alike that vary in another.
+const ROUNDS_MAX: usize = 3;
 /// Behind `user`, `from` and the like, so many are enough.
 const CUED_WORDS_MIN: usize = 3;
 
 /// Which keys belong together: for each key the text of its template.
 pub(crate) fn merge(keys: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    let coarse: Vec<Vec<u8>> = keys.iter().map(|key| coarse(key)).collect();
+    let mut texts: Vec<Vec<u8>> = keys.iter().map(|key| coarse(key)).collect();
+    for _ in 0..ROUNDS_MAX {
+        let merged = merged(&texts);
+        if merged == texts {
+            break;
+        }
+        texts = merged;
+    }
+    texts
+}
+
+/// The same with what is known to be values in one place.
+fn merged(coarse: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let distinct: Vec<&[u8]> = {
         let set: BTreeSet<&[u8]> = coarse.iter().map(Vec::as_slice).collect();
         set.into_iter().collect()
@@ -33,14 +48,30 @@ pub(crate) fn merge(keys: &[Vec<u8>]) -> Vec<Vec<u8>> {
             by_rest.entry((place, rest_hash(words, place))).or_default().push(n);
         }
     }
+    let mut varying: Vec<Vec<usize>> = vec![Vec::new(); distinct.len()];
     for ((place, _), members) in &by_rest {
-        if members.len() > 1 && are_values(&words, *place, members) {
-            for pair in members.windows(2) {
-                if let [a, b] = pair {
-                    sets.join(*a, *b);
+        if members.len() < 2 {
+            continue;
+        }
+        if are_values(&words, *place, members) {
+            sets.join_all(members);
+        } else {
+            for n in members {
+                if let Some(places) = varying.get_mut(*n) {
+                    places.push(*place);
                 }
             }
         }
+    }
+    for places in &mut varying {
+        places.sort_unstable();
+    }
+    for members in grid::grids(&words, &varying).iter().chain(&grid::named(&words)) {
+        sets.join_all(members);
+    }
+    let roots: Vec<usize> = (0..words.len()).map(|n| sets.root(n)).collect();
+    for members in &grid::fitting(&words, &roots) {
+        sets.join_all(members);
     }
     let mut texts: HashMap<usize, Vec<Vec<u8>>> = HashMap::new();
     for (n, words) in words.iter().enumerate() {
@@ -94,6 +125,9 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
     if values.iter().any(|word| word.is_empty() || word.iter().all(|byte| byte.is_ascii_punctuation())) {
         return false;
     }
+    if are_settings(&values, !next.is_empty()) || codes::are_codes(&values) {
+        return true;
+    }
     // Some with digits, some without: one of a kind with those that are known to vary.
     let (marked, plain): (Vec<&[u8]>, Vec<&[u8]>) =
         values.iter().partition(|word| word.iter().any(|byte| is_mark(*byte)));
@@ -101,11 +135,7 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
         if !is_bare(values.iter().copied()) {
             return false;
         }
-        if (place > 0 || values.len() > 2) && is_like(&values) {
-            return true;
-        }
-        // `Task shop.mail[<UUID>]`: the name of a thing that has a number too.
-        if plain.is_empty() && place > 0 && values.iter().all(|word| is_identifier(word)) {
+        if are_like_marked(&values, &plain, place) {
             return true;
         }
         // A user may be named 0; but one name and a number are two things.
@@ -115,6 +145,10 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
     }
     let values = if marked.is_empty() { values } else { plain };
     if values.iter().all(|word| is_flag(word)) {
+        return true;
+    }
+    // `EventType: LAUNCH`, `(reason: cpu)`: the label says that it is one.
+    if is_label(before(1), !next.is_empty()) && !values.iter().any(|word| is_outcome(word)) {
         return true;
     }
     // Names of states are not values: UNASSIGNED, READY.
@@ -137,13 +171,24 @@ fn are_values(words: &[Vec<&[u8]>], place: usize, members: &[usize]) -> bool {
     values.len() >= values_min(others, place, &values)
 }
 
+/// Whether values of which some are known to vary are all of their kind.
+fn are_like_marked(values: &[&[u8]], plain: &[&[u8]], place: usize) -> bool {
+    // A list of one beside longer ones.
+    let is_list = |word: &&[u8]| word.starts_with(b"[") && word.ends_with(b"]");
+    let are_lists = values.contains(&&[b'[', mark::ANY, b']'][..]) && values.iter().all(is_list);
+    // `Task shop.mail[<UUID>]`: the name of a thing that has a number too.
+    let are_names = plain.is_empty() && place > 0 && values.iter().all(|word| is_identifier(word));
+    (place > 0 || values.len() > 2) && is_like(values) || are_lists || are_names
+}
+
 /// So many different words in this place are values.
 fn values_min(words: &[&[u8]], place: usize, values: &[&[u8]]) -> usize {
     let at = |back: usize| place.checked_sub(back).and_then(|before| words.get(before)).copied();
     let cue = at(1).unwrap_or_default();
     // `Failed to open` and `Failed to close`: what follows is no name.
     let is_verb = cue == b"to" && at(2).is_some_and(wants_verb);
-    if is_cue(cue) && !is_verb && !values.iter().any(|word| is_outcome(word)) {
+    let is_told = matches!(cue, b"code" | b"status") || !values.iter().any(|word| is_outcome(word));
+    if is_cue(cue) && !is_verb && is_told {
         // `for user alice`; but `service started` and `service stopped` are two things.
         let is_of = matches!(at(2), Some(b"for" | b"of" | b"by" | b"from" | b"to" | b"with"));
         return if is_of { 2 } else { CUED_WORDS_MIN };
@@ -153,7 +198,22 @@ fn values_min(words: &[&[u8]], place: usize, values: &[&[u8]]) -> usize {
 
 fn is_flag(word: &[u8]) -> bool {
     let bare = word.split(|byte| byte.is_ascii_punctuation()).find(|part| !part.is_empty());
-    matches!(bare.unwrap_or_default(), b"true" | b"false" | b"null" | b"nil" | b"None" | b"True" | b"False")
+    matches!(
+        bare.unwrap_or_default(),
+        b"true"
+            | b"false"
+            | b"null"
+            | b"nil"
+            | b"None"
+            | b"True"
+            | b"False"
+            | b"on"
+            | b"off"
+            | b"On"
+            | b"Off"
+            | b"yes"
+            | b"no"
+    )
 }
 
 /// All end alike, so that `<*>` and `word,` are not taken for each other.
@@ -170,7 +230,8 @@ fn is_like(values: &[&[u8]]) -> bool {
     values.iter().any(|word| word.first().copied().is_some_and(is_mark))
         && values.iter().all(|word| word.len() < 40)
         && values.iter().filter(|word| !word.iter().any(|byte| is_mark(*byte))).all(|word| {
-            word.iter().any(|byte| matches!(byte, b'-' | b'_' | b'.' | b'@' | b'/')) && word.len() > 2
+            word.len() > 2 && word.iter().any(|byte| matches!(byte, b'-' | b'_' | b'.' | b'@' | b'/'))
+                || is_random(word)
         })
 }
 
@@ -188,6 +249,14 @@ impl Sets {
             at = up;
         }
         at
+    }
+
+    fn join_all(&mut self, members: &[usize]) {
+        for pair in members.windows(2) {
+            if let [a, b] = pair {
+                self.join(*a, *b);
+            }
+        }
     }
 
     fn join(&mut self, a: usize, b: usize) {

@@ -8,8 +8,11 @@
 //! place follows the token-position statistics of IPLoM (Makanju et al., KDD 2009).
 
 mod coarse;
+mod codes;
+mod grid;
 mod header;
 mod key;
+mod lists;
 mod mask;
 mod merge;
 mod miner;
