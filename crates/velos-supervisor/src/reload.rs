@@ -33,8 +33,8 @@ enum Stage {
     Next,
     /// The stand-in has to prove itself.
     Proving { old: InstanceId, new: InstanceId },
-    /// The stand-in has the old process now, which ends.
-    Retiring { new: InstanceId },
+    /// The stand-in has the old process now; who asked hears when that is gone.
+    Retiring { old: InstanceId, new: InstanceId },
     /// The stand-in failed and is on its way out; who asked hears when nothing of it is left.
     Dropping { old: InstanceId, new: InstanceId },
     /// It did not run, so it is just started.
@@ -135,8 +135,7 @@ impl Supervisor {
                         return true;
                     }
                     self.change_places(now, old, new, &reload.by, out);
-                    self.answer(reload.ticket, old, Ok(()));
-                    reload.stage = Stage::Retiring { new };
+                    reload.stage = Stage::Retiring { old, new };
                 }
                 Stage::Dropping { new, .. } if self.instances.contains_key(&new) => return true,
                 Stage::Dropping { old, .. } => {
@@ -144,8 +143,14 @@ impl Supervisor {
                     self.refuse_rest(reload, old, &reason);
                     return false;
                 }
-                Stage::Retiring { new } if self.instances.contains_key(&new) => return true,
-                Stage::Retiring { .. } => reload.stage = Stage::Next,
+                Stage::Retiring { old, new } => match self.instances.get(&new) {
+                    Some(retiring) if retiring.phase != Phase::Errored => return true,
+                    // One that the kernel does not let go of keeps nobody waiting: the new process serves.
+                    _ => {
+                        self.answer(reload.ticket, old, Ok(()));
+                        reload.stage = Stage::Next;
+                    }
+                },
                 Stage::Starting { id } => match self.instances.get(&id) {
                     None => reload.stage = Stage::Next,
                     Some(instance) if instance.phase == Phase::Online => {
