@@ -2,6 +2,7 @@
 
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use velos_core::app::AppSpec;
 use velos_core::error::{ErrorCode, ErrorReply};
@@ -11,6 +12,10 @@ use velos_core::raw_string::RawString;
 
 use super::select;
 use crate::args::Adopt;
+
+/// Longer than an execve(2) takes on a busy machine.
+const EXECUTION_MAX: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 pub(crate) fn run(context: &super::Context, adopt: &Adopt) -> super::Result {
     let mut app = declaration(Path::new("/proc"), adopt.process, adopt.name.as_deref())?;
@@ -45,6 +50,12 @@ fn declaration(proc: &Path, pid: i32, name: Option<&str>) -> Result<AppSpec, Err
         Ok(words.map(|word| RawString::from(PathBuf::from(std::ffi::OsString::from_vec(word)))).collect())
     };
     let mut argv = words("cmdline")?;
+    let begin = Instant::now();
+    // What has begun to execute a program has no words for a moment, and its starter has gone on already.
+    while argv.len() < 2 && folder.join("exe").read_link().is_ok() && begin.elapsed() < EXECUTION_MAX {
+        std::thread::sleep(LOOK_AGAIN);
+        argv = words("cmdline")?;
+    }
     // Each word ends in NUL, so nothing follows the last.
     argv.pop();
     let program = std::fs::read_link(folder.join("exe")).map_err(cannot)?;
@@ -88,6 +99,20 @@ fn declaration(proc: &Path, pid: i32, name: Option<&str>) -> Result<AppSpec, Err
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_that_was_just_started_is_known_whole() {
+        for _ in 0..50 {
+            let mut command = std::process::Command::new("sleep");
+            let mut child = command.arg("100").env("MARK", "a=b").spawn().unwrap();
+            let app = declaration(Path::new("/proc"), i32::try_from(child.id()).unwrap(), Some("new"));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let app = app.unwrap();
+            assert_eq!(app.args, ["100".into()]);
+            assert_eq!(app.env.get(&"MARK".into()), Some(&"a=b".into()));
+        }
+    }
 
     #[test]
     fn this_process_would_be_started_again_as_it_is() {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use velos_client::{Client, Home};
 use velos_core::protocol::{Outcome, Outcomes, Targets, method};
 
-/// How long the guardian may take to leave after its daemon: half a second in all.
-const PAUSES_MS: [u64; 10] = [0, 1, 1, 2, 4, 8, 16, 64, 128, 256];
+/// How long the guardian may take to leave after its daemon: two seconds in all, for a busy machine.
+const PAUSES_MS: [u64; 12] = [0, 1, 1, 2, 4, 8, 16, 64, 128, 256, 512, 1024];
 
 pub(crate) fn run(context: &super::Context) -> super::Result {
     let home = Home::from_environment()?;
@@ -15,8 +15,9 @@ pub(crate) fn run(context: &super::Context) -> super::Result {
         None => None,
         Some(mut client) => {
             let outcomes: Outcomes = client.call(method::SHUTDOWN, &Targets::default())?;
+            let guardian = client.hello().guardian_pid;
             client.wait_for_end();
-            wait_for_guardian(&home);
+            wait_for_guardian(&home, guardian);
             Some(outcomes.instances)
         }
     };
@@ -38,13 +39,20 @@ pub(crate) fn run(context: &super::Context) -> super::Result {
     super::select::tell(context, &stuck, super::select::now_us(), |_| String::new())
 }
 
-/// It holds the lock until it is gone, a moment after the daemon: who looks for processes then shall find none.
-fn wait_for_guardian(home: &Home) {
+/// It leaves a moment after the daemon: who looks for processes then shall find none. The kernel takes its lock away before
+/// it is gone.
+fn wait_for_guardian(home: &Home, pid: i32) {
     let Ok(lock) = File::open(home.pid_file()) else { return };
     for pause in PAUSES_MS {
         std::thread::sleep(Duration::from_millis(pause));
-        if lock.try_lock_shared().is_ok() {
+        if lock.try_lock_shared().is_ok() && !runs(pid) {
             return;
         }
     }
+}
+
+/// Neither gone nor a zombie: the letter behind the name in `/proc/PID/stat`, see proc_pid_stat(5).
+fn runs(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }

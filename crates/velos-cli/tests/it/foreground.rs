@@ -137,3 +137,24 @@ fn a_daemon_in_the_background_is_in_its_way_and_keeps_its_list() {
     env.run(&["ping"]).ok();
     assert_eq!(env.instance("old").phase, Phase::Stopped);
 }
+
+#[test]
+fn a_new_binary_and_a_file_of_apps() {
+    let env = env();
+    let file = format!(
+        "[apps.api]\nscript = \"{0}\"\nargs = [\"sleep\"]\n[apps.once]\nscript = \"{0}\"\nargs = [\"exit\", \"3\"]\nautorestart = false\n",
+        env.fixture()
+    );
+    env.file("velos.toml", &file, 0o644);
+    let mut command = env.command(&["start", "--no-daemon"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let app = wait_online(&env);
+    env.wait_instance("once", "has ended", |one| one.phase == Phase::Stopped);
+    let next = env.work().join("velos-next");
+    std::fs::copy(env!("CARGO_BIN_EXE_velos"), &next).unwrap();
+    env.run(&["upgrade", next.to_str().unwrap()]).ok();
+    assert_eq!(env.pid("api"), app);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    nothing_is_left(&env);
+}
