@@ -138,8 +138,12 @@ fn of_python(text: &[u8]) -> Option<Kind> {
 /// Length of what docker compose and syslog write before each line.
 fn prefix(line: &[u8]) -> Option<usize> {
     let zone = line.get(..line.len().min(80))?;
-    let bar = memchr::memmem::find(zone, b" | ").map(|at| at + 3);
-    bar.or_else(|| memchr::memmem::find(zone, b"]: ").map(|at| at + 3))
+    let at = memchr::memchr2(b'|', b']', zone)?;
+    let is_mark = match zone.get(at) {
+        Some(b'|') => at > 0 && zone.get(at - 1) == Some(&b' ') && zone.get(at + 1) == Some(&b' '),
+        _ => zone.get(at + 1..at + 3) == Some(b": "),
+    };
+    is_mark.then_some(if zone.get(at) == Some(&b'|') { at + 2 } else { at + 3 })
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ fn of_shape(text: &[u8]) -> Option<Level> {
     if text.ends_with(b")") && crate::errors::is_ruby(text) {
         return Some(Level::Error);
     }
-    if let Some(level) = of_system(text) {
+    if let Some(level) = super::system::of(text) {
         return Some(level);
     }
     // rustc and friends: error[E0382]: text
@@ -117,44 +117,6 @@ fn of_shape(text: &[u8]) -> Option<Level> {
         .take(4)
         .any(|word| word.strip_suffix(b":").is_some_and(|name| name.len() > 7 && name.ends_with(b"Warning")))
         .then_some(Level::Warn)
-}
-
-/// What systemd, the kernel, Kubernetes and compose say of processes that ended and of what will not start.
-fn of_system(text: &[u8]) -> Option<Level> {
-    if let Some(at) = memchr::memmem::find(text, b" process exited, code=") {
-        let is_wanted =
-            text.get(at..).is_some_and(|rest| has(rest, b"status=0/") || has(rest, b"status=15/TERM"));
-        return Some(if is_wanted { Level::Info } else { Level::Error });
-    }
-    if has(text, b" invoked oom-killer") || has(text, b"oom-kill:") || has(text, b"by the OOM killer") {
-        return Some(Level::Error);
-    }
-    if has(text, b" repeated too quickly") {
-        return Some(Level::Warn);
-    }
-    let is_option =
-        [&b": bad option: "[..], b": illegal option -- ", b": unrecognized option ", b"unknown option '"]
-            .iter()
-            .any(|words| has(text, words));
-    // What the Go compiler says begins with a place.
-    let is_compiler = text.starts_with(b"./")
-        && memchr::memmem::find(text, b".go:")
-            .and_then(|at| text.get(at + 4..))
-            .is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit) && has(rest, b": "));
-    // A shell says that of a process that got SIGKILL.
-    if is_option || is_compiler || text == b"Killed" {
-        return Some(Level::Error);
-    }
-    // Columns of events: `Warning  BackOff  2m`.
-    if let Some(at) = memchr::memmem::find(text, b"Warning  ")
-        && (at == 0 || text.get(..at).is_some_and(|before| before.ends_with(b"  ")))
-    {
-        return Some(Level::Warn);
-    }
-    let code = memchr::memmem::rfind(text, b" exited with code ").and_then(|at| text.get(at + 18..))?;
-    let code = code.split(|byte| *byte == b' ').next()?;
-    let is_code = !code.is_empty() && code.iter().all(u8::is_ascii_digit);
-    (is_code && code != b"0").then_some(Level::Warn)
 }
 
 /// Marks that command lines begin their lines with.

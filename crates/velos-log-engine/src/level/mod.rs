@@ -18,6 +18,7 @@ mod header;
 mod inferred;
 mod marked;
 mod spelled;
+mod system;
 mod words;
 
 pub use classifier::Classifier;
