@@ -54,20 +54,11 @@ fn of_shape(text: &[u8]) -> Option<Level> {
     if let Some(level) = of_symbol(text) {
         return Some(level);
     }
-    if STARTS.iter().any(|start| text.starts_with(start))
-        || has(text, b"' panicked at ")
-        || has(text, b"core dumped")
-        || has(text, b"ut of memory")
-        || has(text, b": panic serving ")
-        || has(text, b" UnhandledPromiseRejectionWarning: ")
-        || has(text, b"Traceback (most recent call last)")
-        || has(text, b"Sanitizer: ")
-        || has(text, b"] BUG: ")
-        || has(text, b"] Oops: ")
-        || has(text, b"#<") && has(text, b"Error: ")
-        || has(text, b".lua:") && has(text, b": attempt to ")
-    {
+    if STARTS.iter().any(|start| text.starts_with(start)) || has(text, b"#<") && has(text, b"Error: ") {
         return Some(Level::Error);
+    }
+    if let Some(level) = super::system::of(text) {
+        return Some(level);
     }
     if text.ends_with(b": not found") || text.ends_with(b"command not found") {
         return Some(Level::Error);
@@ -89,18 +80,11 @@ fn of_shape(text: &[u8]) -> Option<Level> {
     if STATEMENTS.iter().any(|start| text.starts_with(start)) {
         return Some(Level::Info);
     }
-    // A collector that allocates again after it could not is what it is there for.
-    if has(text, b"[GC (") || has(text, b"[Full GC (") {
-        return Some(Level::Info);
-    }
     if text.ends_with(b")") && crate::errors::is_ruby(text) {
         return Some(Level::Error);
     }
-    if let Some(level) = super::system::of(text) {
-        return Some(level);
-    }
     // rustc and friends: error[E0382]: text
-    if text.starts_with(b"error[") || has(text, b"npm ERR!") {
+    if text.starts_with(b"error[") {
         return Some(Level::Error);
     }
     // pytest marks what failed: `E       AssertionError: text`

@@ -1,4 +1,5 @@
-//! What systemd, the kernel, Kubernetes, compose, shells and compilers say of processes that ended and of what will not start.
+//! Words that tell a level wherever they stand: what runtimes, systemd, the kernel, Kubernetes, compose, shells and
+//! compilers say of processes that ended and of what will not start.
 
 use std::sync::LazyLock;
 
@@ -7,7 +8,7 @@ use aho_corasick::AhoCorasick;
 use super::Level;
 
 /// One look at a line for all of them; what each means is told by its number.
-const SAID: [&str; 12] = [
+const SAID: [&str; 25] = [
     " process exited, code=",
     " invoked oom-killer",
     "oom-kill:",
@@ -20,6 +21,19 @@ const SAID: [&str; 12] = [
     ": unrecognized option ",
     "unknown option '",
     ".go:",
+    "[GC (",
+    "[Full GC (",
+    "' panicked at ",
+    "core dumped",
+    "ut of memory",
+    ": panic serving ",
+    " UnhandledPromiseRejectionWarning: ",
+    "Traceback (most recent call last)",
+    "Sanitizer: ",
+    "] BUG: ",
+    "] Oops: ",
+    "npm ERR!",
+    ".lua:",
 ];
 
 static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(SAID).ok());
@@ -40,6 +54,10 @@ pub(super) fn of(text: &[u8]) -> Option<Level> {
             5 => (before.is_empty() || before.ends_with(b"  ")).then_some(Level::Warn),
             6 => is_code(after).then_some(Level::Warn),
             // What the Go compiler says begins with a place: `./main.go:5:2: undefined: x`.
+            // A collector that allocates again after it could not is what it is there for.
+            12 | 13 => Some(Level::Info),
+            14..=23 => Some(Level::Error),
+            24 => memchr::memmem::find(after, b": attempt to ").map(|_| Level::Error),
             _ => (before.starts_with(b"./") && !before.contains(&b' ') && is_place(after))
                 .then_some(Level::Error),
         }
