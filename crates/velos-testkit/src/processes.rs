@@ -56,8 +56,16 @@ pub fn descriptors(pid: i32) -> usize {
 
 /// Whether `entry` (as `KEY=VALUE`) stands in the environment it was started with.
 pub fn has_variable(pid: i32, entry: &[u8]) -> bool {
-    std::fs::read(format!("/proc/{pid}/environ"))
-        .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|found| found == entry))
+    let read = |file: &str| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    // In the middle of execve(2) there are neither words nor environment; a zombie has no program either.
+    let executes = || read("cmdline").is_empty() && std::fs::read_link(format!("/proc/{pid}/exe")).is_ok();
+    for _ in 0..500 {
+        if !executes() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    read("environ").split(|byte| *byte == 0).any(|found| found == entry)
 }
 
 /// Everything alive that was started with this home.
