@@ -193,6 +193,7 @@ impl Control {
                     Err(control) => self = *control,
                 }
             }
+            self.note_releases();
             self.log.flush(&mut self.reactor);
             // The last thing before sleeping, so that little is touched again.
             let deadline = self.next_deadline();

@@ -31,14 +31,22 @@ pub(crate) struct Releases {
     of_runs: BTreeMap<Token, String>,
     /// For those that do not run.
     last: BTreeMap<InstanceId, String>,
+    /// Just started, and not looked for yet.
+    wanted: Vec<(Token, InstanceId)>,
 }
 
 impl Control {
-    /// A process has just been started; nobody waits for what is found.
-    pub(crate) fn note_release(&mut self, token: Token, id: InstanceId) {
-        let Some(app) = self.supervisor.app_of(id) else { return };
-        let version = version_of(&app.spec, None);
-        self.keep_release(token, id, version);
+    /// A process has just been started. Who asked for it is answered before we look.
+    pub(crate) fn want_release(&mut self, token: Token, id: InstanceId) {
+        self.releases.wanted.push((token, id));
+    }
+
+    pub(crate) fn note_releases(&mut self) {
+        for (token, id) in std::mem::take(&mut self.releases.wanted) {
+            let Some(app) = self.supervisor.app_of(id) else { continue };
+            let version = version_of(&app.spec, None);
+            self.keep_release(token, id, version);
+        }
     }
 
     /// A process of an earlier daemon: what was changed since it began says nothing about it.

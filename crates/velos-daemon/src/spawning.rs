@@ -43,7 +43,7 @@ impl Control {
                 self.check_limits_hold(token, id);
                 self.adjust_oom_score(id, pid);
                 self.want_pid_file(id, pid);
-                self.note_release(token, id);
+                self.want_release(token, id);
                 self.inputs.push(Input::Spawned { token, pid, start_ticks: process.start_ticks });
             }
             Some(Err(error)) => {
