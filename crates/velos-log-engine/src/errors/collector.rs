@@ -148,15 +148,18 @@ impl Errors {
             (Some(first), Some(now)) => Some(first.min(now)),
             (first, now) => first.or(now),
         };
-        if trace.time_us >= group.last_us {
-            group.last_us = trace.time_us;
+        // The newest lines have no time before their index is written.
+        let is_later = |known: Option<u64>| trace.time_us.is_none() || trace.time_us >= known;
+        if is_later(group.last_us) {
+            group.last_us = trace.time_us.or(group.last_us);
             group.last_line = trace.number;
             let text = String::from_utf8_lossy(&trace.sample);
             group.sample = text.trim_end().to_owned();
             group.last_message = last_message;
         }
-        if self.last.is_none_or(|(time_us, _)| trace.time_us >= time_us) {
-            self.last = Some((trace.time_us, place));
+        if self.last.is_none_or(|(time_us, _)| is_later(time_us)) {
+            let known = self.last.and_then(|(time_us, _)| time_us);
+            self.last = Some((trace.time_us.or(known), place));
         }
     }
 

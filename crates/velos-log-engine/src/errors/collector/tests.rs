@@ -27,6 +27,20 @@ fn check(trace: &str, kind: &str, message: &str) {
 }
 
 #[test]
+fn a_line_that_is_not_in_the_index_yet_is_the_last() {
+    let (mut classifier, mut errors) = (Classifier::new(), Errors::new());
+    let lines = [("ERROR order 1 failed", Some(7)), ("ERROR order 2 failed", None), ("ERROR no disk", None)];
+    for (line, time_us) in lines {
+        errors.add(line.as_bytes(), classifier.next(line.as_bytes()), time_us, Stream::Err);
+    }
+    errors.finish();
+    let told: Vec<_> =
+        errors.groups().iter().map(|group| (group.last_message.as_str(), group.last_us)).collect();
+    assert_eq!(told, [("order 2 failed", Some(7)), ("no disk", None)]);
+    assert_eq!(errors.last().map(|group| group.last_message.as_str()), Some("no disk"));
+}
+
+#[test]
 fn node() {
     check(
         "TypeError: Cannot read properties of undefined (reading 'id')\n    at getUser (/srv/app/users.js:12:17)\n    at async /srv/app/server.js:40:5\n    at process.processTicksAndRejections (node:internal/process/task_queues:95:5)",
