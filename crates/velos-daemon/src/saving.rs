@@ -85,6 +85,8 @@ impl Saving {
         if !is_well {
             self.dirty = true;
             self.not_before_ns = now_ns + DURABLE_AFTER_NS;
+            // What was to be on stable storage is owed still, a while after a write that works.
+            self.durable_at_ns = Some(self.not_before_ns + DURABLE_AFTER_NS);
         }
         self.held.write_ended()
     }
@@ -149,7 +151,12 @@ impl Control {
         let Some(write) = self.saving.due(now_ns) else { return };
         let bytes = match self.encode_state() {
             Ok(bytes) => bytes,
-            Err(error) => return self.log.line(&format!("cannot encode the state: {error}")),
+            Err(error) => {
+                self.log.line(&format!("cannot encode the state: {error}"));
+                // As a write that failed: told once, and tried again after a pause.
+                self.saving.asked(write, true, now_ns);
+                return self.saved(nix::libc::EINVAL);
+            }
         };
         let asked = self.reactor.file_put(REQUEST, &self.home.state(), &bytes, write.flags());
         self.saving.asked(write, asked.is_ok(), now_ns);
@@ -273,7 +280,11 @@ mod tests {
         assert!(saving.is_news(true) && !saving.is_news(true));
         assert!(saving.hold(answer(2), START_NS).is_some());
         assert_eq!((saving.due(START_NS), saving.deadline()), (None, Some(START_NS + DURABLE_AFTER_NS)));
-        assert_eq!(saving.due(START_NS + DURABLE_AFTER_NS), Some(Write::Soon));
+        let again_ns = START_NS + DURABLE_AFTER_NS;
+        assert_eq!(saving.due(again_ns), Some(Write::Soon));
         assert!(saving.is_news(false));
+        saving.asked(Write::Soon, true, again_ns);
+        saving.ended(true, again_ns);
+        assert_eq!(saving.due(again_ns + DURABLE_AFTER_NS), Some(Write::Durable), "still owed");
     }
 }

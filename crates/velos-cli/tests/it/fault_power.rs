@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use velos_testkit::{SOON, TestEnv, processes, skipped, wait_until};
@@ -250,6 +249,12 @@ fn record(env: &TestEnv, work: impl FnOnce()) -> Option<(String, Vec<String>)> {
     Some((std::fs::read_to_string(&file).ok()?, threads))
 }
 
+/// The file that is kept as the table before.
+fn older_table(env: &TestEnv) -> Option<u64> {
+    let meta = env.home().join("state.mp.1").metadata().ok()?;
+    Some(std::os::unix::fs::MetadataExt::ino(&meta))
+}
+
 #[test]
 fn at_every_moment_there_is_a_whole_table() {
     let env = env();
@@ -257,7 +262,7 @@ fn at_every_moment_there_is_a_whole_table() {
     // Let the table become safe, so that it is known what there is.
     let rests = || env.home().join("state.mp.1").exists() && !env.home().join("state.mp.1.tmp").exists();
     wait_until("the first table is safe", SOON, rests);
-    std::thread::sleep(Duration::from_millis(1_500));
+    env.wait_saved();
     let mut before: BTreeMap<String, usize> = BTreeMap::new();
     let mut inodes: Vec<u64> = Vec::new();
     for name in ["state.mp", "state.mp.1", "state.mp.tmp"] {
@@ -276,8 +281,9 @@ fn at_every_moment_there_is_a_whole_table() {
                 env.start(&format!("app{round}-{number}"), &[], &["sleep"]);
                 env.run(&["restart", "api"]).ok();
             }
-            // Time for one that is safe.
-            std::thread::sleep(Duration::from_millis(1_200));
+            // One that is safe keeps the one before it, under a name that was another file's.
+            let older = older_table(&env);
+            wait_until("the table is safe", SOON, || older_table(&env) != older);
         }
         env.run(&["delete", "all"]).ok();
     });

@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 
+use super::brackets::closing;
 use super::key::mark;
+
+/// An object that is longer is not looked through.
+const OBJECT_BYTES: usize = 4_000;
 
 /// A key in which each object and each list behind a word is one variable.
 pub(super) fn folded(key: &[u8]) -> Cow<'_, [u8]> {
@@ -47,7 +51,7 @@ fn object(text: &[u8]) -> Option<usize> {
     if !matches!(text.get(1), Some(b'"' | b'\'')) {
         return None;
     }
-    let length = closing(text, b'{', b'}')?;
+    let length = closing(text, b'{', b'}', OBJECT_BYTES)?;
     let inner = text.get(1..length - 1)?;
     (memchr::memmem::find(inner, b"\":").is_some() || memchr::memmem::find(inner, b"':").is_some())
         .then_some(length)
@@ -82,21 +86,6 @@ fn quoted(before: &[u8], text: &[u8]) -> Option<usize> {
             byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'\'' | b'.' | b'_') || *byte >= 128
         });
     (is_behind && is_text).then_some(length)
-}
-
-fn closing(text: &[u8], open: u8, close: u8) -> Option<usize> {
-    let mut depth = 0_u32;
-    for (n, byte) in text.iter().take(4_000).enumerate() {
-        if *byte == open {
-            depth += 1;
-        } else if *byte == close {
-            depth -= 1;
-            if depth == 0 {
-                return Some(n + 1);
-            }
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One pass over a message: variables become placeholders, words stay. The result, the *key*, is equal for lines that say
 //! the same with other values.
 
+use super::brackets::closing;
 use super::key::{ALPHA, CUT, SPACE, class, mark};
 use super::value::{is_number, piece, whole};
 
@@ -356,21 +357,7 @@ fn ends_value(byte: u8) -> bool {
 
 /// Length of what stands in braces at the start of a text, if they close soon.
 fn braces(text: &[u8]) -> Option<usize> {
-    if text.first() != Some(&b'{') {
-        return None;
-    }
-    let mut depth = 0_u32;
-    text.iter()
-        .take(OBJECT_BYTES)
-        .position(|byte| {
-            depth = match byte {
-                b'{' => depth + 1,
-                b'}' => depth.saturating_sub(1),
-                _ => depth,
-            };
-            depth == 0
-        })
-        .map(|last| last + 1)
+    text.starts_with(b"{").then(|| closing(text, b'{', b'}', OBJECT_BYTES)).flatten()
 }
 
 #[cfg(test)]

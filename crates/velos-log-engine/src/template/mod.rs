@@ -7,6 +7,7 @@
 //! The idea of masking before grouping is that of Drain's preprocessing (He et al., ICWS 2017); the test for values in one
 //! place follows the token-position statistics of IPLoM (Makanju et al., KDD 2009).
 
+mod brackets;
 mod coarse;
 mod codes;
 mod grid;

@@ -1,6 +1,10 @@
 //! The first fields of a line and their shapes.
 
+use super::brackets::closing;
 use crate::level::Level;
+
+/// No field in brackets is longer.
+const FIELD_BYTES: usize = 400;
 
 /// Shapes of fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,8 +53,8 @@ pub(crate) fn field(line: &[u8], at: usize) -> Option<Field<'_>> {
     }
     let is_end = |byte: &u8| matches!(byte, b' ' | b'\t' | b'|');
     let bracket = match rest.first() {
-        Some(b'[') => closing(rest, b'[', b']'),
-        Some(b'(') => closing(rest, b'(', b')'),
+        Some(b'[') => closing(rest, b'[', b']', FIELD_BYTES),
+        Some(b'(') => closing(rest, b'(', b')', FIELD_BYTES),
         _ => None,
     };
     if let Some(length) = glued(line, start, rest) {
@@ -82,25 +86,9 @@ fn span(rest: &[u8], is_end: impl Fn(&u8) -> bool) -> Option<usize> {
     let open = memchr::memchr(b'{', run).filter(|open| *open > 0)?;
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-');
     let is_span = run.get(..open)?.iter().all(|byte| is_name(byte) && !is_end(byte));
-    let length = open + closing(rest.get(open..)?, b'{', b'}')?;
+    let length = open + closing(rest.get(open..)?, b'{', b'}', FIELD_BYTES)?;
     let has_settings = rest.get(open..length)?.contains(&b'=');
     (is_span && has_settings && rest.get(length) == Some(&b':')).then_some(length)
-}
-
-/// Length up to the bracket that closes the first.
-fn closing(text: &[u8], open: u8, close: u8) -> Option<usize> {
-    let mut depth = 0_u32;
-    for (n, byte) in text.iter().take(400).enumerate() {
-        if *byte == open {
-            depth += 1;
-        } else if *byte == close {
-            depth -= 1;
-            if depth == 0 {
-                return Some(n + 1);
-            }
-        }
-    }
-    None
 }
 
 pub(crate) fn shape(text: &[u8]) -> Shape {
