@@ -18,7 +18,8 @@ pub(crate) fn lines(log: &Path, since_us: Option<u64>, max: usize) -> Vec<String
     let mut words: Vec<String> =
         lines.iter().skip(begin).take(max).map(|line| neutralise(&line.bytes, false)).collect();
     if begin < last {
-        words.push(format!("... {} more lines", last - begin));
+        let more = last - begin;
+        words.push(format!("... {more} more {}", if more == 1 { "line" } else { "lines" }));
     }
     words
 }
@@ -35,7 +36,7 @@ pub(crate) fn in_one_line(log: &Path, width: usize) -> String {
     neutralise(text.as_bytes(), false).chars().take(width).collect()
 }
 
-/// Where the last error begins, and its message.
+/// Where the last error says what it is, and its message: below the code of Node's, above the frames, below those of Python.
 fn telling(lines: &[Line]) -> Option<(usize, String)> {
     let (mut classifier, mut errors) = (Classifier::new(), Errors::new());
     for line in lines {
@@ -44,7 +45,11 @@ fn telling(lines: &[Line]) -> Option<(usize, String)> {
     errors.finish();
     let newest = errors.groups().iter().max_by_key(|group| group.last_line)?;
     let begin = usize::try_from(newest.last_line).ok()?.checked_sub(1)?;
-    Some((begin, newest.last_message.clone()))
+    let message = newest.last_message.clone();
+    let said = message.lines().next().unwrap_or_default();
+    let says = |line: &Line| String::from_utf8_lossy(&line.bytes).contains(said);
+    let below = lines.iter().skip(begin).position(says).unwrap_or(0);
+    Some((begin + below, message))
 }
 
 #[cfg(test)]
@@ -83,6 +88,22 @@ Node.js v20.20.2
         );
         assert_eq!(in_one_line(&path, 80), "Error: Cannot find module 'nope'");
         assert_eq!(in_one_line(&path, 10), "Error: Can");
+    }
+
+    #[test]
+    fn what_went_wrong_may_stand_below() {
+        let code = "/app/x.js:3\n  throw new TypeError('no cart')\n  ^\n\n";
+        let (_folder, path) =
+            log(&format!("{code}TypeError: no cart\n    at a (/app/x.js:3:9)\n    at b (/app/y.js:1:1)\n"));
+        assert_eq!(
+            lines(&path, None, 2),
+            ["TypeError: no cart", "    at a (/app/x.js:3:9)", "... 1 more line"]
+        );
+        let frames = "  File \"/app/x.py\", line 3, in a\n    b()\n".repeat(4);
+        let (_folder, path) =
+            log(&format!("Traceback (most recent call last):\n{frames}ValueError: no cart\n"));
+        assert_eq!(lines(&path, None, 2), ["    b()", "ValueError: no cart"]);
+        assert_eq!(in_one_line(&path, 80), "ValueError: no cart");
     }
 
     #[test]
