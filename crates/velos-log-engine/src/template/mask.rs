@@ -37,16 +37,16 @@ pub(crate) fn mask(message: &[u8], key: &mut Vec<u8>) {
             at += length;
             continue;
         }
-        is_access |= word.starts_with(b"HTTP/") && word.ends_with(b"\"");
-        // `10.0.0.1 - alice [18/Mar/2026`; the address may be in the header.
-        let is_visitor = matches!(key.get(begin..), Some([mark::ADDRESS, b' ', b'-', b' '] | [b'-', b' ']))
-            && message.get(end..).is_some_and(|rest| rest.starts_with(b" ["));
-        // `12 ms - 345`, and `12 ms - -` where there is none.
-        let is_missing = word == b"-" && key.ends_with(b" - ");
-        if is_visitor || is_missing {
-            key.push(mark::ANY);
-            at = end;
-        } else if let Some(length) = assigned(word, key) {
+        // The sign before a word, if there is one, tells whether it is a value whatever it is.
+        let value = match key.len().checked_sub(2).and_then(|at| key.get(at)) {
+            Some(b'-') => {
+                let rest = message.get(end..).unwrap_or_default();
+                is_behind_dash(word, rest, key.get(begin..).unwrap_or_default()).then_some(word.len())
+            }
+            Some(b'=' | b':') => assigned(word, key),
+            _ => None,
+        };
+        if let Some(length) = value {
             key.push(mark::ANY);
             key.extend_from_slice(word.get(length..).unwrap_or_default());
             at = end;
@@ -59,9 +59,17 @@ pub(crate) fn mask(message: &[u8], key: &mut Vec<u8>) {
             }
             at = end;
         } else {
+            is_access |= word.starts_with(b"HTTP/") && word.ends_with(b"\"");
             at = Word { message, key, at, end }.mask();
         }
     }
+}
+
+/// Who asks, as in `10.0.0.1 - alice [18/Mar/2026`, where the address may be in the header; and the dash for what is missing,
+/// as `12 ms - -` instead of `12 ms - 345`.
+fn is_behind_dash(word: &[u8], rest: &[u8], key: &[u8]) -> bool {
+    let is_front = matches!(key, [mark::ADDRESS, b' ', b'-', b' '] | [b'-', b' ']);
+    is_front && rest.starts_with(b" [") || word == b"-" && key.ends_with(b" - ")
 }
 
 /// Behind the request of an access log, `"GET / HTTP/1.1" 200 - "-" "curl/8.1"`: sizes that may be missing, and texts of
